@@ -1,0 +1,207 @@
+//! `export/entitlements/<id>.json`: an entitlement, its pool and its certificate.
+
+use serde::Deserialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{
+    certificates::{CertificateJson, IssuedCertificate, Seen},
+    json::or_default,
+    times::ManifestTime,
+};
+use crate::{
+    ids::{EntitlementId, PoolId},
+    import::{Warning, WarningCode},
+};
+
+/// An upstream entitlement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entitlement {
+    /// `id`.
+    pub id: EntitlementId,
+    /// `quantity`.
+    pub quantity: i64,
+    /// `startDate`.
+    pub starts_at: Option<OffsetDateTime>,
+    /// `endDate`, else the pool's.
+    pub ends_at: Option<OffsetDateTime>,
+    /// Its first certificate.
+    pub certificate: Option<IssuedCertificate>,
+    /// The pool it was taken from.
+    pub pool: Pool,
+}
+
+/// An upstream pool, as far as it is shown later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// `id`.
+    pub id: PoolId,
+    /// `productId`.
+    pub product_id: Option<String>,
+    /// `productName`.
+    pub product_name: Option<String>,
+    /// `contractNumber`.
+    pub contract_number: Option<String>,
+    /// `accountNumber`.
+    pub account_number: Option<String>,
+    /// `orderNumber`.
+    pub order_number: Option<String>,
+    /// `quantity`.
+    pub quantity: i64,
+    /// `startDate`.
+    pub starts_at: Option<OffsetDateTime>,
+    /// `endDate`.
+    pub ends_at: Option<OffsetDateTime>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EntitlementJson {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    quantity: Lenient,
+    #[serde(default)]
+    start_date: Option<ManifestTime>,
+    #[serde(default)]
+    end_date: Option<ManifestTime>,
+    #[serde(default, deserialize_with = "or_default")]
+    certificates: Vec<Option<CertificateJson>>,
+    #[serde(default)]
+    pool: Option<PoolJson>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PoolJson {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    product_id: Lenient,
+    #[serde(default, deserialize_with = "or_default")]
+    product_name: Lenient,
+    #[serde(default, deserialize_with = "or_default")]
+    contract_number: Lenient,
+    #[serde(default, deserialize_with = "or_default")]
+    account_number: Lenient,
+    #[serde(default, deserialize_with = "or_default")]
+    order_number: Lenient,
+    #[serde(default, deserialize_with = "or_default")]
+    quantity: Lenient,
+    #[serde(default)]
+    start_date: Option<ManifestTime>,
+    #[serde(default)]
+    end_date: Option<ManifestTime>,
+}
+
+/// Text or number: releases differ, and neither decides anything here.
+#[derive(Deserialize, Default)]
+#[serde(from = "Value")]
+struct Lenient(Option<String>);
+
+impl From<Value> for Lenient {
+    fn from(value: Value) -> Self {
+        Self(match value {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+    }
+}
+
+impl Lenient {
+    fn number(&self) -> i64 {
+        let number = self.0.as_ref().and_then(|text| text.parse().ok());
+        number.unwrap_or(1)
+    }
+}
+
+impl EntitlementJson {
+    /// Checks what is used, and collects what deserves a warning at the instant `at`.
+    pub fn check(self, at: OffsetDateTime) -> Result<(Entitlement, Vec<Warning>), String> {
+        let id = self.id.ok_or("the field id is missing")?;
+        let id: EntitlementId = id.try_into().map_err(|e| format!("the field id: {e}"))?;
+        let pool = self.pool.ok_or("the field pool is missing")?.check()?;
+        let mut present = self
+            .certificates
+            .into_iter()
+            .flatten()
+            .filter(CertificateJson::is_present);
+        let first = present.next().map(CertificateJson::read).transpose();
+        let first = first.map_err(|e| format!("the field certificates {e}"))?;
+        let others = present.count();
+        let (certificate, seen) = first.unzip();
+        let entitlement = Entitlement {
+            quantity: self.quantity.number(),
+            starts_at: self.start_date.map(|t| t.0),
+            ends_at: self.end_date.map(|t| t.0).or(pool.ends_at),
+            id,
+            certificate,
+            pool,
+        };
+        let warnings = warnings(&entitlement, seen.as_ref(), others, at);
+        Ok((entitlement, warnings))
+    }
+}
+
+impl PoolJson {
+    fn check(self) -> Result<Pool, String> {
+        let id = self.id.ok_or("the field pool.id is missing")?;
+        let id = id
+            .try_into()
+            .map_err(|e| format!("the field pool.id: {e}"))?;
+        Ok(Pool {
+            id,
+            product_id: self.product_id.0,
+            product_name: self.product_name.0,
+            contract_number: self.contract_number.0,
+            account_number: self.account_number.0,
+            order_number: self.order_number.0,
+            quantity: self.quantity.number(),
+            starts_at: self.start_date.map(|t| t.0),
+            ends_at: self.end_date.map(|t| t.0),
+        })
+    }
+}
+
+fn warnings(
+    entitlement: &Entitlement,
+    seen: Option<&Seen>,
+    others: usize,
+    at: OffsetDateTime,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |code, detail: String| {
+        warnings.push(Warning::of(code, Some(entitlement.id.clone()), detail));
+    };
+    if let Some(ended) = entitlement.ends_at.filter(|end| *end < at) {
+        warn(
+            WarningCode::EntitlementEnded,
+            format!("it ended on {ended}"),
+        );
+    }
+    let Some(seen) = seen else {
+        let detail = "it has no certificate: clients cannot fetch its content".to_owned();
+        warn(WarningCode::EntitlementWithoutCertificate, detail);
+        return warnings;
+    };
+    if seen.common_name.as_deref() != Some(entitlement.id.as_str()) {
+        let named = seen.common_name.as_deref().unwrap_or("nobody");
+        let named: String = named.escape_debug().take(80).collect();
+        let detail = format!("its certificate names {named}, not the entitlement");
+        warn(WarningCode::CertificateNameMismatch, detail);
+    }
+    if !seen.key_fits {
+        let detail = "its key is missing, unreadable or another certificate's".to_owned();
+        warn(WarningCode::CertificateKeyMismatch, detail);
+    }
+    if seen.serial_differs {
+        let detail = "the file's serial number is not the certificate's, which is used".to_owned();
+        warn(WarningCode::SerialRounded, detail);
+    }
+    if others > 0 {
+        let detail = format!("it has {others} more certificates; the first is used");
+        warn(WarningCode::SeveralCertificates, detail);
+    }
+    warnings
+}

@@ -1,0 +1,145 @@
+//! JSON (RFC 8259) as a manifest may hold it: no key twice, no deeper than 64, whole entries only.
+//!
+//! Parsers disagree about a key that stands twice, and deep nesting kills the ones that recurse,
+//! so both are refused before anything is taken from the text.
+
+use std::{collections::HashSet, fmt};
+
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
+
+/// How deep arrays and objects may nest.
+const DEEPEST: usize = 64;
+
+/// Parses a whole JSON text.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    check(bytes)?;
+    serde_json::from_slice(bytes)
+}
+
+/// Checks a whole JSON text that is kept as it came.
+pub(crate) fn check(bytes: &[u8]) -> serde_json::Result<()> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    Strict { depth: 0 }.deserialize(&mut deserializer)?;
+    deserializer.end()
+}
+
+/// Walks a value without keeping it.
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+}
+
+impl Strict {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        let depth = self.depth + 1;
+        if depth > DEEPEST {
+            return Err(E::custom(format_args!(
+                "it is nested deeper than {DEEPEST}"
+            )));
+        }
+        Ok(Self { depth })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        while items.next_element_seed(inner)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        let mut keys: HashSet<String> = HashSet::new();
+        while let Some(key) = fields.next_key::<String>()? {
+            fields.next_value_seed(inner)?;
+            if let Some(twice) = keys.replace(key) {
+                let shown: String = twice.escape_debug().take(60).collect();
+                return Err(A::Error::custom(format_args!(
+                    "it has the key {shown} twice"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A field that may be null, where null is the same as absent.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_twice_is_refused_at_any_depth() {
+        assert!(check(br#"{"a":{"b":1},"c":[{"b":1},{"b":2}]}"#).is_ok());
+        for bad in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"\u0061":2}}]"#] {
+            let why = check(bad.as_bytes()).unwrap_err().to_string();
+            assert!(why.contains("key a twice"), "{bad}: {why}");
+        }
+    }
+
+    #[test]
+    fn nesting_ends_at_64() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(check(nested(64).as_bytes()).is_ok());
+        assert!(check(nested(65).as_bytes()).is_err());
+        assert!(check("[".repeat(100_000).as_bytes()).is_err());
+        assert!(check(r#"{"a":"#.repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn nothing_may_follow() {
+        assert!(check(b"{} ").is_ok());
+        for bad in ["", "{} {}", "{},", "{\"a\":1} x", "\u{feff}{}"] {
+            assert!(check(bad.as_bytes()).is_err(), "{bad:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Who verified a manifest: trust anchors, signing schemes, and the step from signed to verified.
+
+mod algorithm;
+mod anchors;
+mod certificate;
+mod refusal;
+mod scheme;
+mod verify;
+
+pub use algorithm::{KeyMisfit, SignatureAlgorithm};
+pub use anchors::{Anchor, AnchorFault, AnchorSettings, AnchorSource, CaStatus, TrustAnchors};
+pub use certificate::{Certificate, CertificateError};
+pub use refusal::{Refusal, TriedAnchor};
+pub use scheme::SigningScheme;
+pub use verify::{ForcedSignature, Verification, VerifiedArchive, VerifiedBy, VerifyError};

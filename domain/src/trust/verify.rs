@@ -1,0 +1,359 @@
+//! The second step: who signed these bytes. A pure function of archive, anchors, owner and instant.
+//!
+//! 1. Without `scheme.json`: every anchor with an RSA key is tried with SHA256withRSA.
+//! 2. With it: the signing certificate must be an anchor, or a CA that an anchor issued. A leaf
+//!    never signs: leaf keys travel inside every manifest, so whoever holds one could sign.
+//! 3. The algorithm must fit the trusted certificate's key.
+//! 4. The signature must verify over exactly the bytes that are parsed afterwards.
+
+use std::io::{Read, Seek};
+
+use openssl::md::Md;
+use openssl::{
+    error::ErrorStack,
+    hash::Hasher,
+    pkey::{PKey, Public},
+    pkey_ctx::PkeyCtx,
+    sign::Verifier,
+};
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use super::{
+    SigningScheme,
+    algorithm::SignatureAlgorithm,
+    anchors::{Anchor, TrustAnchors},
+    certificate::Certificate,
+    refusal::{Refusal, TriedAnchor},
+};
+use crate::{
+    archive::{
+        ArchiveError, ArchiveFault, ArchivePart, Budget, OpenError, SignedArchive, ZipEntries,
+    },
+    conflict::Forced,
+    digest::Sha256Digest,
+    ids::{CaFilename, OwnerKey},
+    limits::Limits,
+};
+
+/// The CA that verified a manifest, as an import records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedBy {
+    /// The anchor's file name.
+    pub filename: CaFilename,
+    /// SHA-256 of the anchor's certificate.
+    pub sha256: Sha256Digest,
+    /// SHA-256 of the anchor's public key.
+    pub spki_sha256: Sha256Digest,
+    /// The anchor's certificate.
+    pub pem: String,
+    /// How it was signed.
+    pub algorithm: SignatureAlgorithm,
+}
+
+/// How a manifest came to be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    /// An anchor verified it.
+    Verified(VerifiedBy),
+    /// Nobody did; an operator who may do so let it in.
+    Forced,
+}
+
+/// Permission to let in what nobody verified: only where `import.allow_forced_signature` is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForcedSignature {
+    /// The default: nothing forces a signature.
+    Refused,
+    /// The caller's `force` counts for signatures too.
+    Allowed,
+}
+
+/// A refusal, or a fault below it.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// Nothing here trusts the manifest.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The signed bytes could not be read, or are over a limit.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// An archive that was verified, or forced in: the only one whose content may be parsed.
+pub struct VerifiedArchive<F> {
+    pub(crate) export: ZipEntries<F>,
+    pub(crate) budget: Budget,
+    pub(crate) limits: Limits,
+    verification: Verification,
+}
+
+impl<F> VerifiedArchive<F> {
+    /// Who verified it.
+    #[must_use]
+    pub fn verification(&self) -> &Verification {
+        &self.verification
+    }
+
+    pub(crate) fn into_parts(self) -> (ZipEntries<F>, Budget, Limits, Verification) {
+        (self.export, self.budget, self.limits, self.verification)
+    }
+}
+
+impl<F: Read + Seek> SignedArchive<F> {
+    /// Verifies the archive for `owner` at the instant `at`.
+    ///
+    /// # Errors
+    /// [`VerifyError::Refused`] with the anchors that were tried, unless it is forced.
+    pub fn verify(
+        mut self,
+        anchors: &TrustAnchors,
+        owner: &OwnerKey,
+        at: OffsetDateTime,
+        (allowed, forced): (ForcedSignature, &Forced),
+    ) -> Result<VerifiedArchive<F>, VerifyError> {
+        let judge = Judge { anchors, owner, at };
+        let outcome = match self.scheme.clone() {
+            None => judge.legacy(&mut self),
+            Some(scheme) => judge.with_scheme(&mut self, &scheme),
+        };
+        let verification = match outcome {
+            Ok(by) => Verification::Verified(by),
+            Err(VerifyError::Refused(refusal))
+                if allowed == ForcedSignature::Allowed && forced.contains(refusal.conflict) =>
+            {
+                Verification::Forced
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(VerifiedArchive {
+            export: self.export,
+            budget: self.budget,
+            limits: self.limits,
+            verification,
+        })
+    }
+}
+
+struct Judge<'a> {
+    anchors: &'a TrustAnchors,
+    owner: &'a OwnerKey,
+    at: OffsetDateTime,
+}
+
+impl Judge<'_> {
+    fn objection(&self, anchor: &Anchor, scheme: bool) -> Option<String> {
+        self.anchors.objection(anchor, self.owner, self.at, scheme)
+    }
+
+    /// Step 1. What may not vouch is still tried, so that the refusal can say "this one signed it,
+    /// but ended last year" instead of leaving people to guess.
+    fn legacy<F: Read + Seek>(
+        &self,
+        archive: &mut SignedArchive<F>,
+    ) -> Result<VerifiedBy, VerifyError> {
+        let algorithm = SignatureAlgorithm::Sha256WithRsa;
+        let mut tried = Vec::new();
+        for anchor in self.anchors.iter() {
+            let reason = match check_key(&anchor.certificate, algorithm) {
+                Err(why) => why,
+                Ok(key) => {
+                    let signed = signature_holds(archive, &key, algorithm)?;
+                    let objection = self.objection(anchor, false).or_else(|| {
+                        let may = anchor.certificate.may_sign_data();
+                        (!may).then(|| "its key usage lacks digitalSignature".to_owned())
+                    });
+                    match (signed, objection) {
+                        (true, None) => return recorded(anchor, algorithm),
+                        (true, Some(why)) => format!("it did sign this manifest, but {why}"),
+                        (false, None) => "the signature is not by its key".to_owned(),
+                        (false, Some(why)) => format!("the signature is not by its key; {why}"),
+                    }
+                }
+            };
+            tried.push(skipped(anchor, reason));
+        }
+        let reason = "No upstream CA verifies the signature of this manifest.";
+        Err(VerifyError::Refused(Refusal::signature(reason, tried)))
+    }
+
+    /// Steps 2 to 4.
+    fn with_scheme<F: Read + Seek>(
+        &self,
+        archive: &mut SignedArchive<F>,
+        scheme: &SigningScheme,
+    ) -> Result<VerifiedBy, VerifyError> {
+        let (anchor, signer) = self.trusted_signer(&scheme.certificate)?;
+        let refuse = |reason: String| VerifyError::Refused(Refusal::signature(reason, Vec::new()));
+        let named = &scheme.signature_algorithm;
+        let algorithm: SignatureAlgorithm = named.parse().map_err(|_| {
+            let named: String = named.escape_debug().take(60).collect();
+            refuse(format!(
+                "scheme.json names an unknown signature_algorithm, {named}."
+            ))
+        })?;
+        let fits = |name: &String| algorithm.is_key_name(name);
+        if !scheme.key_algorithm.as_ref().is_none_or(fits) {
+            let reason =
+                format!("scheme.json names a key_algorithm that does not sign {algorithm}.");
+            return Err(refuse(reason));
+        }
+        let key = check_key(signer, algorithm)
+            .map_err(|why| refuse(format!("The signing certificate does not fit: {why}.")))?;
+        if signature_holds(archive, &key, algorithm)? {
+            recorded(anchor, algorithm)
+        } else {
+            let why = format!("the {algorithm} signature is not by the key of scheme.json");
+            let reason = "The signature of this manifest does not verify.";
+            let tried = vec![skipped(anchor, why)];
+            Err(VerifyError::Refused(Refusal::signature(reason, tried)))
+        }
+    }
+
+    /// Step 2: the anchor that vouches for a signing certificate, and the certificate that is
+    /// checked and used: an anchor's own where the two are one identity.
+    fn trusted_signer<'c>(
+        &'c self,
+        certificate: &'c Certificate,
+    ) -> Result<(&'c Anchor, &'c Certificate), VerifyError> {
+        let mut tried = Vec::new();
+        for anchor in self.anchors.iter() {
+            let own = anchor.certificate.same_identity(certificate);
+            let reason = if own {
+                let signs = anchor.certificate.may_sign_data();
+                self.objection(anchor, true)
+                    .or_else(|| (!signs).then(|| "its key usage lacks digitalSignature".to_owned()))
+            } else if anchor.certificate.issued(certificate) {
+                self.objection(anchor, true)
+                    .or_else(|| self.issuing_objection(&anchor.certificate, certificate))
+            } else {
+                Some("it is not the signing certificate, nor did it issue it".to_owned())
+            };
+            match reason {
+                None if own => return Ok((anchor, &anchor.certificate)),
+                None => return Ok((anchor, certificate)),
+                Some(why) => tried.push(skipped(anchor, why)),
+            }
+        }
+        let subject = certificate.subject();
+        let reason = format!("The signing certificate ({subject}) is not trusted here.");
+        Err(VerifyError::Refused(Refusal::untrusted(reason, tried)))
+    }
+
+    fn issuing_objection(&self, issuer: &Certificate, signer: &Certificate) -> Option<String> {
+        let what = if !issuer.may_issue() {
+            "it is no CA that may issue another CA (CA:TRUE, keyCertSign, pathLen)"
+        } else if !signer.is_ca() {
+            "it issued the signing certificate, but as a leaf (no CA:TRUE): a leaf never signs a manifest"
+        } else if !signer.may_sign_data() {
+            "it issued the signing certificate, whose key usage lacks digitalSignature"
+        } else {
+            let why = signer.invalid_at(self.at)?;
+            return Some(format!("it issued the signing certificate, but {why}"));
+        };
+        Some(what.to_owned())
+    }
+}
+
+fn skipped(anchor: &Anchor, reason: String) -> TriedAnchor {
+    let filename = anchor.filename.to_string();
+    TriedAnchor { filename, reason }
+}
+
+fn recorded(anchor: &Anchor, algorithm: SignatureAlgorithm) -> Result<VerifiedBy, VerifyError> {
+    let pem = anchor.certificate.to_pem().map_err(|error| {
+        let tried = vec![skipped(anchor, error.to_string())];
+        VerifyError::Refused(Refusal::untrusted("The CA cannot be recorded.", tried))
+    })?;
+    Ok(VerifiedBy {
+        filename: anchor.filename.clone(),
+        sha256: anchor.certificate.sha256(),
+        spki_sha256: anchor.certificate.spki_sha256(),
+        pem,
+        algorithm,
+    })
+}
+
+/// Step 3.
+fn check_key(
+    certificate: &Certificate,
+    algorithm: SignatureAlgorithm,
+) -> Result<PKey<Public>, String> {
+    let unreadable = |_| "its public key cannot be read".to_owned();
+    let key = certificate.public_key().map_err(unreadable)?;
+    algorithm.check_key(&key).map_err(|misfit| misfit.0)?;
+    Ok(key)
+}
+
+/// Step 4. Malformed signatures make OpenSSL fail rather than say no: both are a no.
+fn signature_holds<F: Read + Seek>(
+    archive: &mut SignedArchive<F>,
+    key: &PKey<Public>,
+    algorithm: SignatureAlgorithm,
+) -> Result<bool, OpenError> {
+    let holds = match algorithm {
+        SignatureAlgorithm::Sha256WithRsa | SignatureAlgorithm::Sha256WithEcdsa => verify_digest(
+            key,
+            Md::sha256(),
+            archive.digest.as_bytes(),
+            &archive.signature,
+        ),
+        SignatureAlgorithm::Sha384WithRsa | SignatureAlgorithm::Sha384WithEcdsa => {
+            let digest = digest(archive, algorithm)?;
+            verify_digest(key, Md::sha384(), &digest, &archive.signature)
+        }
+        SignatureAlgorithm::Sha512WithRsa | SignatureAlgorithm::Sha512WithEcdsa => {
+            let digest = digest(archive, algorithm)?;
+            verify_digest(key, Md::sha512(), &digest, &archive.signature)
+        }
+        SignatureAlgorithm::Ed25519
+        | SignatureAlgorithm::MlDsa44
+        | SignatureAlgorithm::MlDsa65
+        | SignatureAlgorithm::MlDsa87 => {
+            let message = whole_message(archive)?;
+            Verifier::new_without_digest(key)
+                .and_then(|mut verifier| verifier.verify_oneshot(&archive.signature, &message))
+        }
+    };
+    Ok(holds.unwrap_or(false))
+}
+
+fn verify_digest(
+    key: &PKey<Public>,
+    md: &openssl::md::MdRef,
+    digest: &[u8],
+    signature: &[u8],
+) -> Result<bool, ErrorStack> {
+    let mut context = PkeyCtx::new(key)?;
+    context.verify_init()?;
+    context.set_signature_md(md)?;
+    context.verify(digest, signature)
+}
+
+fn digest<F: Read + Seek>(
+    archive: &mut SignedArchive<F>,
+    algorithm: SignatureAlgorithm,
+) -> Result<Vec<u8>, OpenError> {
+    let crypto = |error: ErrorStack| OpenError::Disk(std::io::Error::other(error));
+    let Some(md) = algorithm.digest() else {
+        return Ok(Vec::new());
+    };
+    let mut hasher = Hasher::new(md).map_err(crypto)?;
+    std::io::copy(archive.signed_bytes()?, &mut hasher).map_err(OpenError::Disk)?;
+    Ok(hasher.finish().map_err(crypto)?.to_vec())
+}
+
+fn whole_message<F: Read + Seek>(archive: &mut SignedArchive<F>) -> Result<Vec<u8>, OpenError> {
+    let (limit, allowed) = ("oneshot_bytes", archive.limits.oneshot_bytes);
+    if archive.length > allowed {
+        let fault = ArchiveFault::Limit { limit, allowed };
+        return Err(ArchiveError::new(ArchivePart::Inner, fault).into());
+    }
+    let mut message = Vec::new();
+    archive
+        .signed_bytes()?
+        .take(allowed)
+        .read_to_end(&mut message)
+        .map_err(OpenError::Disk)?;
+    Ok(message)
+}
