@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Portolan's HTTP service and command line.
+//!
+//! # Where things are
+//! [`routes`]: one verb, one file, in one order: request, response, `#[utoipa::path]`, handler.
+//! [`extract`]: what a handler's signature asks for; who may call is a type there. [`problem`]: every
+//! refusal, and the one place where errors become HTTP. [`import`]: the use case behind the route and
+//! the command. [`config`]: one file per section. [`cli`]: the commands.
+
+pub mod anchors;
+pub mod auth;
+pub mod cache;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod extract;
+pub mod import;
+pub mod problem;
+pub mod router;
+pub mod routes;
+pub mod server;
+pub mod state;
+pub mod view;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `portolan` program.
+
+fn main() -> std::process::ExitCode {
+    portolan::cli::main()
+}

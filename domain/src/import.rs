@@ -72,6 +72,21 @@ pub enum WarningCode {
 }
 
 impl WarningCode {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EntitlementEnded => "entitlement-ended",
+            Self::EntitlementWithoutCertificate => "entitlement-without-certificate",
+            Self::CertificateNameMismatch => "certificate-name-mismatch",
+            Self::CertificateKeyMismatch => "certificate-key-mismatch",
+            Self::SerialRounded => "serial-rounded",
+            Self::SeveralCertificates => "several-certificates",
+            Self::CdnLabelUnknown => "cdn-label-unknown",
+            Self::WarningsTruncated => "warnings-truncated",
+        }
+    }
+
     /// Whether it changes the status, or is only a note.
     #[must_use]
     pub const fn changes_status(self) -> bool {

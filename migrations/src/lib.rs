@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The schema, one timestamped file per step, the same for SQLite and PostgreSQL.
+//!
+//! A released step never changes: a new one mends it. A step must work while nodes of the version
+//! before still run, so columns are added first and removed one release later.
+
+mod m20261122_000001_owners;
+mod m20261122_000002_manifests;
+mod m20261122_000003_api_keys;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+/// All steps, in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_owners::Migration),
+            Box::new(m20261122_000002_manifests::Migration),
+            Box::new(m20261122_000003_api_keys::Migration),
+        ]
+    }
+}

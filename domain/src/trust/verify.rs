@@ -30,7 +30,7 @@ use crate::{
     archive::{
         ArchiveError, ArchiveFault, ArchivePart, Budget, OpenError, SignedArchive, ZipEntries,
     },
-    conflict::Forced,
+    conflict::{Conflict, Forced},
     digest::Sha256Digest,
     ids::{CaFilename, OwnerKey},
     limits::Limits,
@@ -56,8 +56,8 @@ pub struct VerifiedBy {
 pub enum Verification {
     /// An anchor verified it.
     Verified(VerifiedBy),
-    /// Nobody did; an operator who may do so let it in.
-    Forced,
+    /// Nobody did; a caller who may do so forced this conflict.
+    Forced(Conflict),
 }
 
 /// Permission to let in what nobody verified: only where `import.allow_forced_signature` is on.
@@ -122,7 +122,7 @@ impl<F: Read + Seek> SignedArchive<F> {
             Err(VerifyError::Refused(refusal))
                 if allowed == ForcedSignature::Allowed && forced.contains(refusal.conflict) =>
             {
-                Verification::Forced
+                Verification::Forced(refusal.conflict)
             }
             Err(error) => return Err(error),
         };

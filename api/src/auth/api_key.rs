@@ -1,0 +1,100 @@
+//! The text of an API key: `ptl_`, 64 hexadecimal digits of randomness, 8 of checksum.
+//!
+//! The prefix lets secret scanners find a leaked key, and the checksum lets a mistyped one be refused
+//! without asking the database.
+
+use std::fmt;
+
+use portolan_domain::digest::Sha256Digest;
+use thiserror::Error;
+
+const PREFIX: &str = "ptl_";
+const RANDOM: usize = 64;
+const CHECKSUM: usize = 8;
+
+/// A key's text. It is shown once, where it is made, and never by `Debug`.
+pub struct Secret(String);
+
+/// A text that cannot be a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("is not an API key")]
+pub struct InvalidKey;
+
+impl Secret {
+    /// A new key of 256 random bits.
+    ///
+    /// # Errors
+    /// Where OpenSSL has no randomness.
+    pub fn generate() -> Result<Self, openssl::error::ErrorStack> {
+        let mut bytes = [0; RANDOM / 2];
+        openssl::rand::rand_priv_bytes(&mut bytes)?;
+        let random: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self(format!("{PREFIX}{random}{}", checksum(&random))))
+    }
+
+    /// Reads a key, and refuses one that was mistyped.
+    ///
+    /// # Errors
+    /// [`InvalidKey`].
+    pub fn parse(text: &str) -> Result<Self, InvalidKey> {
+        let rest = text.strip_prefix(PREFIX).ok_or(InvalidKey)?;
+        let hex = rest
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if rest.len() != RANDOM + CHECKSUM || !hex {
+            return Err(InvalidKey);
+        }
+        let (random, sum) = rest.split_at(RANDOM);
+        if checksum(random) != sum {
+            return Err(InvalidKey);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// What is stored of it.
+    #[must_use]
+    pub fn sha256(&self) -> Sha256Digest {
+        Sha256Digest::of(self.0.as_bytes())
+    }
+
+    /// The text, for whoever made it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ptl_…")
+    }
+}
+
+fn checksum(random: &str) -> String {
+    let digest = Sha256Digest::of(random.as_bytes()).to_string();
+    digest[..CHECKSUM].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_and_a_typo_is_not() {
+        let key = Secret::generate().unwrap();
+        assert_eq!(Secret::parse(key.expose()).unwrap().sha256(), key.sha256());
+        let mut typo = key.expose().to_owned().into_bytes();
+        typo[10] = if typo[10] == b'a' { b'b' } else { b'a' };
+        let typo = String::from_utf8(typo).unwrap();
+        assert!(Secret::parse(&typo).is_err());
+        for bad in [
+            "",
+            "ptl_",
+            &key.expose()[1..],
+            &format!("{}0", key.expose()),
+        ] {
+            assert!(Secret::parse(bad).is_err(), "{bad} was taken");
+        }
+        assert!(!format!("{key:?}").contains(&key.expose()[8..]));
+    }
+}

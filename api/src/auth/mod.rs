@@ -1,0 +1,9 @@
+//! Who calls: API keys, and what their roles allow.
+
+mod api_key;
+mod caller;
+mod keyring;
+
+pub use api_key::{InvalidKey, Secret};
+pub use caller::{Admin, Caller, Manager, Reader};
+pub use keyring::Keyring;

@@ -1,0 +1,187 @@
+//! The command line: for people on a terminal, with `--json` for programs.
+//!
+//! Exit status: 0 done, 1 refused, 2 wrong use.
+
+mod ca;
+mod context;
+mod db;
+mod demo;
+mod error;
+mod import;
+mod key;
+mod manifest;
+mod master_key;
+mod owner;
+mod remote;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use self::{context::Context, error::CliError};
+use crate::config::{Config, LogFormat, Overrides};
+
+/// Imports signed subscription manifests and answers where content is, with which certificate,
+/// and who may have it.
+#[derive(Parser)]
+#[command(name = "portolan", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+struct Global {
+    /// Where the embedded database, its master key and the upstream CAs are
+    #[arg(
+        long,
+        global = true,
+        env = "PORTOLAN_DATA_DIR",
+        default_value = "portolan-data"
+    )]
+    data_dir: PathBuf,
+    /// The configuration file [default: portolan.toml in the data directory, where there is one]
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME [default: SQLite in the data directory]
+    #[arg(long, global = true, hide_env_values = true)]
+    database_url: Option<String>,
+    /// Address and port to listen on [default: 127.0.0.1:7080]
+    #[arg(long, global = true)]
+    listen: Option<String>,
+    /// The directory of upstream CAs; it is watched [default: upstream-cas in the data directory]
+    #[arg(long, global = true)]
+    upstream_ca_dir: Option<PathBuf>,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service
+    Serve,
+    /// Show the main job on a fresh database: make a manifest, import it, ask for it
+    Demo(demo::DemoArgs),
+    /// Import a manifest, into this machine's database or over a server
+    Import(import::ImportArgs),
+    /// Verify, inspect or make manifests
+    #[command(subcommand)]
+    Manifest(manifest::ManifestCommand),
+    /// Owners (tenants)
+    #[command(subcommand)]
+    Owner(owner::OwnerCommand),
+    /// Upstream CAs: who is trusted to sign manifests
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
+    /// API keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// The master key, which seals all private keys in the database
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
+    /// The database
+    #[command(subcommand)]
+    Db(db::DbCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check the configuration and print what counts
+    Check,
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.global.json;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(cli));
+            // A blocking thread that hangs must not keep the program.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(CliError::new(format!("the runtime cannot start: {error}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.report(json);
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), CliError> {
+    let global = cli.global;
+    if let Command::Openapi = cli.command {
+        let document = crate::router::document().to_pretty_json();
+        let document = document.map_err(|error| CliError::new(error.to_string()))?;
+        return error::print_line(&document);
+    }
+    if let Command::MasterKey(command) = &cli.command {
+        return master_key::run(command);
+    }
+    let overrides = Overrides {
+        file: global.config,
+        database_url: global.database_url,
+        listen: global.listen,
+        upstream_ca_dir: global.upstream_ca_dir,
+    };
+    let demo = matches!(cli.command, Command::Demo(_));
+    let data_dir = global.data_dir;
+    let config = if demo {
+        // A demo never touches what is here: it has a directory of its own.
+        let mut config = Config::default();
+        config.http.listen = overrides.listen.unwrap_or(config.http.listen);
+        config
+    } else {
+        Config::load(&data_dir, &overrides)?
+    };
+    start_log(&config, &cli.command);
+    let context = Context::new(data_dir, config, global.json);
+    match cli.command {
+        Command::Serve => serve::run(&context).await,
+        Command::Demo(args) => demo::run(&context, &args).await,
+        Command::Import(args) => import::run(&context, &args).await,
+        Command::Manifest(command) => manifest::run(&context, &command),
+        Command::Owner(command) => owner::run(&context, &command).await,
+        Command::Ca(command) => ca::run(&context, &command).await,
+        Command::Key(command) => key::run(&context, &command).await,
+        Command::Db(command) => db::run(&context, &command).await,
+        Command::Config(ConfigCommand::Check) => context.print_config(),
+        Command::MasterKey(_) | Command::Openapi => Ok(()),
+    }
+}
+
+/// The service logs what happens; commands tell their results and log only trouble.
+fn start_log(config: &Config, command: &Command) {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let default = if matches!(command, Command::Serve) {
+        config.log.filter.as_str()
+    } else {
+        "error"
+    };
+    let filter =
+        EnvFilter::try_from_env("PORTOLAN_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber in one process is a test's: the first one stays.
+    let _ = match config.log.format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}

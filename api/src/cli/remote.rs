@@ -1,0 +1,110 @@
+//! A client of a running service, for commands that take `--server`.
+
+use std::path::Path;
+
+use futures_util::TryStreamExt;
+use indicatif::ProgressBar;
+use reqwest::{Client, RequestBuilder, Response, header};
+use serde_json::{Value, json};
+use tokio_util::io::ReaderStream;
+
+use super::error::CliError;
+
+/// A service, and the key to use there.
+pub struct Remote {
+    client: Client,
+    server: String,
+    key: String,
+}
+
+impl Remote {
+    /// The service at this URL.
+    pub fn new(server: &str, key: &str) -> Self {
+        Self {
+            client: Client::new(),
+            server: server.trim_end_matches('/').to_owned(),
+            key: key.trim().to_owned(),
+        }
+    }
+
+    /// Uploads a manifest; the bar shows the bytes that are on their way.
+    pub async fn import(
+        &self,
+        file: &Path,
+        owner: &str,
+        query: &[(&str, String)],
+        bar: &ProgressBar,
+    ) -> Result<Value, CliError> {
+        let unreadable = |error| CliError::new(format!("{}: {error}", file.display()));
+        let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
+        let length = opened.metadata().await.map_err(unreadable)?.len();
+        bar.set_length(length);
+        let name = file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or("manifest.zip");
+        let name: String = name
+            .chars()
+            .filter(|c| c.is_ascii_graphic() && *c != '"')
+            .collect();
+        let shown = bar.clone();
+        let sent = ReaderStream::new(opened).inspect_ok(move |chunk| shown.inc(chunk.len() as u64));
+        let body = reqwest::Body::wrap_stream(sent);
+        let request = self
+            .client
+            .post(format!("{}/owners/{owner}/imports", self.server))
+            .query(query)
+            .header(header::CONTENT_TYPE, "application/zip")
+            .header(header::CONTENT_LENGTH, length)
+            .header(
+                header::CONTENT_DISPOSITION,
+                format!("attachment; filename=\"{name}\""),
+            )
+            .body(body);
+        self.send(request).await
+    }
+
+    /// Creates an owner.
+    pub async fn create_owner(&self, key: &str, name: &str) -> Result<Value, CliError> {
+        let request = self.client.post(format!("{}/owners", self.server));
+        self.send(request.json(&json!({ "key": key, "displayName": name })))
+            .await
+    }
+
+    /// Trusts a CA.
+    pub async fn create_upstream_ca(&self, filename: &str, pem: &str) -> Result<Value, CliError> {
+        let request = self.client.post(format!("{}/upstream_cas", self.server));
+        self.send(request.json(&json!({ "filename": filename, "pem": pem })))
+            .await
+    }
+
+    /// Asks `cdn_info`.
+    pub async fn cdn_info(&self, entitlement: &str) -> Result<Value, CliError> {
+        let url = format!("{}/entitlements/{entitlement}/cdn_info", self.server);
+        self.send(self.client.get(url)).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Value, CliError> {
+        let answer = request.bearer_auth(&self.key).send().await;
+        let answer = answer.map_err(|error| {
+            let reason =
+                std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+            CliError::new(format!("{} does not answer: {reason}", self.server))
+        })?;
+        read(answer).await
+    }
+}
+
+async fn read(answer: Response) -> Result<Value, CliError> {
+    let status = answer.status();
+    let body: Value = answer.json().await.map_err(|_| {
+        CliError::new(format!(
+            "the server answered {status} without JSON: is it Portolan?"
+        ))
+    })?;
+    if status.is_success() {
+        Ok(body)
+    } else {
+        Err(CliError::from_body(body))
+    }
+}

@@ -1,0 +1,78 @@
+//! `portolan serve`.
+
+use std::{
+    fs::OpenOptions,
+    io::{IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
+};
+
+use portolan_storage::{Engine, NewApiKey, Role};
+
+use super::{
+    context::Context,
+    error::{CliError, print_line},
+    key::generate,
+};
+use crate::{server, state::AppState};
+
+/// Runs the service until it is told to stop.
+pub async fn run(context: &Context) -> Result<(), CliError> {
+    let state = context.state().await?;
+    first_admin_key(context, &state).await?;
+    let address = context.config.http.address()?;
+    let listener = server::listen(address).await.map_err(|error| {
+        CliError::new(format!("cannot listen on {address}: {error} (http.listen)"))
+    })?;
+    let address = listener.local_addr()?;
+    let database = context.config.database.shown_url();
+    tracing::info!(%address, database, version = env!("CARGO_PKG_VERSION"), "listening");
+    print_line(&format!("listening on http://{address}"))?;
+    Ok(server::serve(state, listener, server::stop_signal()).await?)
+}
+
+/// Where there is no admin key yet, one is made: never a default secret. It is written beside the
+/// embedded database with mode 0600, and shown once on a terminal.
+async fn first_admin_key(context: &Context, state: &AppState) -> Result<(), CliError> {
+    let keys = state.store.api_keys().await?;
+    if keys.iter().any(|key| key.role == Role::Admin) {
+        return Ok(());
+    }
+    if context.config.database.engine() == Engine::Postgres {
+        tracing::warn!("there is no admin key yet: portolan key create --role admin");
+        return Ok(());
+    }
+    let secret = generate()?;
+    let path = context.data_dir.join("admin.key");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path);
+    file.and_then(|mut file| writeln!(file, "{}", secret.expose()))
+        .map_err(|error| {
+            CliError::new(format!(
+                "the admin key cannot be written to {}: {error}",
+                path.display()
+            ))
+        })?;
+    let key = NewApiKey {
+        name: "admin",
+        role: Role::Admin,
+        owners: &[],
+        secret_sha256: secret.sha256(),
+    };
+    state
+        .store
+        .create_api_key(&key, context.clock.now())
+        .await?;
+    tracing::info!(file = %path.display(), "the first admin key was made");
+    if std::io::stdout().is_terminal() {
+        print_line(&format!(
+            "admin key (shown once, kept in {}):",
+            path.display()
+        ))?;
+        print_line(secret.expose())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The configuration: defaults, then a TOML file, then `PORTOLAN__SECTION__KEY`, then flags.
+//!
+//! Unknown keys are errors, and an error names the key and where it came from.
+
+mod database;
+mod http;
+mod import;
+mod log;
+mod secrets;
+
+use std::path::{Path, PathBuf};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use self::{
+    database::DatabaseConfig,
+    http::HttpConfig,
+    import::{AnchorConfig, ImportConfig},
+    log::{LogConfig, LogFormat},
+    secrets::SecretsConfig,
+};
+
+/// The file that is read from the data directory where there is one.
+const FILE: &str = "portolan.toml";
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[database]`.
+    pub database: DatabaseConfig,
+    /// `[secrets]`.
+    pub secrets: SecretsConfig,
+    /// `[import]`.
+    pub import: ImportConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+}
+
+/// What the command line says, which counts over everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// `--database-url`.
+    pub database_url: Option<String>,
+    /// `--listen`.
+    pub listen: Option<String>,
+    /// `--upstream-ca-dir`.
+    pub upstream_ca_dir: Option<PathBuf>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A key or value that cannot be read.
+    #[error("{0}")]
+    Unreadable(Box<figment::Error>),
+    /// A value that makes no sense.
+    #[error("{key}: {why}")]
+    Invalid {
+        /// The key, `section.key`.
+        key: &'static str,
+        /// What is wrong and what to do.
+        why: String,
+    },
+}
+
+impl Config {
+    /// Reads the configuration for a data directory.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key.
+    pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let default = data_dir.join(FILE);
+        let file = match &overrides.file {
+            Some(file) => Toml::file_exact(file),
+            None if default.exists() => Toml::file_exact(&default),
+            None => Toml::file(&default),
+        };
+        let environment = Env::prefixed("PORTOLAN__").split("__");
+        let figment = Figment::from(Serialized::defaults(Self::default()))
+            .merge(file)
+            .merge(environment);
+        let mut config: Self = figment
+            .extract()
+            .map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
+        config.apply(overrides);
+        config.resolve(data_dir)?;
+        Ok(config)
+    }
+
+    fn apply(&mut self, overrides: &Overrides) {
+        if let Some(url) = &overrides.database_url {
+            self.database.url = Some(url.clone());
+            self.database.url_file = None;
+        }
+        if let Some(listen) = &overrides.listen {
+            self.http.listen.clone_from(listen);
+        }
+        if let Some(directory) = &overrides.upstream_ca_dir {
+            self.import.upstream_ca_dir = Some(directory.clone());
+        }
+    }
+
+    /// Fills in what depends on the data directory, and checks what belongs together.
+    fn resolve(&mut self, data_dir: &Path) -> Result<(), ConfigError> {
+        self.database.resolve(data_dir)?;
+        self.secrets.resolve(data_dir, &self.database)?;
+        self.import.resolve(data_dir)?;
+        self.http.check()
+    }
+}

@@ -1,0 +1,66 @@
+//! JSON in and out.
+
+use axum::{
+    extract::{FromRequest, Request},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::problem::Problem;
+
+/// Bytes that a JSON body may have.
+const LARGEST: usize = 1 << 20;
+
+/// A JSON body, either way.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let essence = kind
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        if essence != "application/json" && !essence.ends_with("+json") {
+            let title = "The media type is not supported";
+            let detail = "Send the body as Content-Type: application/json.";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(
+                status,
+                "unsupported-media-type",
+                title,
+                detail,
+            ));
+        }
+        let body = Limited::new(request.into_body(), LARGEST).collect().await;
+        let bytes = body.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                let detail = format!("A JSON body may have {LARGEST} bytes.");
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                Problem::new(status, "body-too-large", "The body is too large", detail)
+            } else {
+                Problem::bad_request("The body ended early.")
+            }
+        })?;
+        let value = serde_json::from_slice(&bytes.to_bytes());
+        let value = value.map_err(|error| {
+            Problem::bad_request(format!(
+                "The body is not the JSON that is expected: {error}."
+            ))
+        })?;
+        Ok(Self(value))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}

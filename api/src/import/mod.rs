@@ -1,0 +1,9 @@
+//! The use case of an import, behind the route and the command: receive, verify, parse, store.
+
+mod receive;
+mod run;
+mod upload;
+
+pub use receive::receive;
+pub use run::{ImportError, ImportOptions, Importer};
+pub use upload::{ReceivedUpload, Spool};

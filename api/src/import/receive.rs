@@ -1,0 +1,162 @@
+//! Receives an upload: `multipart/form-data` with one file part of any name, or the zip itself.
+
+use std::{io, time::Instant};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Multipart, Request, multipart::Field},
+    http::{HeaderMap, StatusCode, header},
+};
+use futures_util::{Stream, StreamExt};
+
+use super::upload::{ReceivedUpload, Spool, UploadWriter};
+use crate::problem::Problem;
+
+/// Receives at most `limit` bytes into a file of ours.
+///
+/// # Errors
+/// 400 for a broken body, 413 for one that is too large, 415 for another media type.
+pub async fn receive(
+    request: Request,
+    spool: &Spool,
+    limit: u64,
+) -> Result<ReceivedUpload, Problem> {
+    let started = Instant::now();
+    let kind = essence(request.headers());
+    let name = file_name_of(request.headers());
+    let (writer, name) = match kind.as_str() {
+        "multipart/form-data" => from_multipart(request, spool, limit).await?,
+        "application/zip" | "application/x-zip-compressed" | "application/octet-stream" => {
+            refuse_announced(request.headers(), limit)?;
+            let body: Body = request.into_body();
+            (copy(body.into_data_stream(), spool, limit).await?, name)
+        }
+        _ => return Err(unsupported()),
+    };
+    let receive_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    writer
+        .finish(name, receive_ms)
+        .map_err(|error| disk(&error))
+}
+
+fn essence(headers: &HeaderMap) -> String {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let essence = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+fn unsupported() -> Problem {
+    let title = "The media type is not supported";
+    let detail = "Send the manifest as multipart/form-data with one file part \
+                  (curl -F file=@manifest.zip), or as the body with Content-Type: application/zip.";
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Problem::new(status, "unsupported-media-type", title, detail)
+}
+
+fn too_large(limit: u64) -> Problem {
+    let title = "The upload is too large";
+    let detail = format!("A manifest may have {limit} bytes (import.limits.upload_bytes).");
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "upload-too-large",
+        title,
+        detail,
+    )
+}
+
+fn broken(detail: impl Into<String>) -> Problem {
+    Problem::bad_request(detail).with("stage", "receive")
+}
+
+fn disk(error: &io::Error) -> Problem {
+    tracing::error!(%error, "an upload cannot be written");
+    let title = "The service is not available";
+    let detail = "The upload cannot be stored here at the moment. Nothing was changed.";
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        title,
+        detail,
+    )
+}
+
+/// What says itself that it is too large is refused before its first byte is read.
+fn refuse_announced(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
+    match length.and_then(|length| length.parse::<u64>().ok()) {
+        Some(length) if length > limit => Err(too_large(limit)),
+        _ => Ok(()),
+    }
+}
+
+/// The first part that is a file; text fields around it are left alone, a second file is refused.
+async fn from_multipart(
+    request: Request,
+    spool: &Spool,
+    limit: u64,
+) -> Result<(UploadWriter, Option<String>), Problem> {
+    let multipart = Multipart::from_request(request, &()).await;
+    let mut multipart = multipart.map_err(|error| broken(error.body_text()))?;
+    let mut found = None;
+    loop {
+        let part = multipart.next_field().await;
+        let Some(part) = part.map_err(|error| broken(error.body_text()))? else {
+            break;
+        };
+        if !is_file(&part) {
+            continue;
+        }
+        if found.is_some() {
+            return Err(broken(
+                "The form holds two files; send one manifest at a time.",
+            ));
+        }
+        let name = part.file_name().map(base_name);
+        found = Some((copy(part, spool, limit).await?, name));
+    }
+    found.ok_or_else(|| broken("The form holds no file (curl -F file=@manifest.zip)."))
+}
+
+fn is_file(part: &Field<'_>) -> bool {
+    let binary = |kind: &str| kind.starts_with("application/");
+    part.file_name().is_some() || part.content_type().is_some_and(binary)
+}
+
+async fn copy<E: std::fmt::Display>(
+    mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    spool: &Spool,
+    limit: u64,
+) -> Result<UploadWriter, Problem> {
+    let mut writer = spool.begin().map_err(|error| disk(&error))?;
+    let mut size = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| broken("The upload ended early."))?;
+        size += chunk.len() as u64;
+        if size > limit {
+            return Err(too_large(limit));
+        }
+        // Into the page cache: as fast as handing the chunk to another thread would be.
+        writer.write(&chunk).map_err(|error| disk(&error))?;
+    }
+    Ok(writer)
+}
+
+/// The name in `Content-Disposition`, where a raw upload brings one.
+fn file_name_of(headers: &HeaderMap) -> Option<String> {
+    let disposition = headers.get(header::CONTENT_DISPOSITION)?.to_str().ok()?;
+    let (_, name) = disposition.split_once("filename=")?;
+    let name = name.split(';').next()?.trim().trim_matches('"');
+    (!name.is_empty()).then(|| base_name(name))
+}
+
+/// A name for records and logs: no folders, no control characters, of bounded length.
+fn base_name(name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    name.chars().filter(|c| !c.is_control()).take(255).collect()
+}

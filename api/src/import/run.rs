@@ -1,0 +1,348 @@
+//! Runs an import: verification and parsing on a blocking thread, rows written while more is parsed.
+
+use std::{
+    fs::File,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use portolan_domain::{
+    archive::{OpenError, SignedArchive},
+    cdn_url::{CdnUrl, HttpCdn},
+    conflict::Forced,
+    ids::OwnerKey,
+    import::Warnings,
+    limits::Limits,
+    manifest::{Entitlement, Item, Manifest, ParseError},
+    trust::{ForcedSignature, Verification, VerifyError},
+};
+use portolan_storage::{
+    Draft, ImportRecord, ImportTransaction, KeptFile, StorageError, Store, Timings, Upload,
+};
+use thiserror::Error;
+use time::OffsetDateTime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::upload::{ReceivedUpload, Spool};
+use crate::{
+    anchors::AnchorStore,
+    clock::Clock,
+    config::ImportConfig,
+    problem::{ImportProblem, Problem},
+};
+
+/// How long an import waits for its turn.
+const TURN: Duration = Duration::from_secs(30);
+/// Rows in a batch, and bytes of them, at most: what bounds the memory of an import.
+const BATCH_ROWS: usize = 500;
+const BATCH_BYTES: usize = 2 << 20;
+
+/// Why a manifest was not imported.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// It is no archive of the right shape.
+    #[error(transparent)]
+    Open(OpenError),
+    /// Nobody here trusts it.
+    #[error(transparent)]
+    Verify(VerifyError),
+    /// Its content is not right.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// It stands against what is here, or the database failed.
+    #[error(transparent)]
+    Store(#[from] StorageError),
+    /// A temporary file failed.
+    #[error("a temporary file failed")]
+    Disk(#[source] std::io::Error),
+    /// A thread of this program ended early.
+    #[error("the import was interrupted")]
+    Interrupted,
+}
+
+/// What the caller of an import asks for.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// Conflicts that are forced.
+    pub forced: Forced,
+    /// The CDN URL that counts over the manifest's.
+    pub cdn_url: Option<CdnUrl>,
+    /// Does all the work and stores nothing.
+    pub dry_run: bool,
+    /// Who uploads.
+    pub uploaded_by: String,
+    /// Counts stored entitlements, for a progress bar.
+    pub progress: Arc<AtomicU64>,
+}
+
+/// Imports manifests; cheap to clone.
+#[derive(Clone)]
+pub struct Importer {
+    store: Store,
+    anchors: AnchorStore,
+    spool: Spool,
+    turns: Arc<Semaphore>,
+    clock: Clock,
+    limits: Limits,
+    http_cdn: HttpCdn,
+    forced_signature: ForcedSignature,
+}
+
+/// What travels from the parser to the database.
+enum Batch {
+    Entitlements(Vec<Entitlement>),
+    Files(Vec<KeptFile>),
+}
+
+impl Importer {
+    /// An importer into this store.
+    ///
+    /// # Errors
+    /// Where the upload directory cannot be made.
+    pub fn new(
+        store: Store,
+        anchors: AnchorStore,
+        config: &ImportConfig,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
+        let spool = config.spool_dir.clone().unwrap_or_else(std::env::temp_dir);
+        Ok(Self {
+            store,
+            anchors,
+            spool: Spool::new(&spool)?,
+            turns: Arc::new(Semaphore::new(config.concurrent)),
+            clock,
+            limits: config.limits.clone(),
+            http_cdn: config.http_cdn(),
+            forced_signature: config.forced_signature(),
+        })
+    }
+
+    /// Where uploads wait.
+    #[must_use]
+    pub fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    /// The largest upload, in bytes.
+    #[must_use]
+    pub fn upload_limit(&self) -> u64 {
+        self.limits.upload_bytes
+    }
+
+    /// Whether plain `http` may be a CDN.
+    #[must_use]
+    pub fn http_cdn(&self) -> HttpCdn {
+        self.http_cdn
+    }
+
+    /// Waits for a turn, at most 30 s; none where there is none.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let turn = self.turns.clone().acquire_owned();
+        tokio::time::timeout(TURN, turn).await.ok()?.ok()
+    }
+
+    /// Imports an upload. What was wrong with the manifest is recorded too.
+    ///
+    /// # Errors
+    /// The refusal, as the client sees it.
+    pub async fn import(
+        &self,
+        owner: &OwnerKey,
+        upload: ReceivedUpload,
+        options: ImportOptions,
+    ) -> Result<ImportRecord, Problem> {
+        let draft = Draft {
+            upload: Upload {
+                file_name: upload.file_name.clone(),
+                sha256: upload.sha256,
+                size: upload.size,
+                uploaded_by: options.uploaded_by,
+            },
+            forced: options.forced,
+            cdn_url: options.cdn_url,
+            dry_run: options.dry_run,
+            now: self.clock.now(),
+        };
+        let mut timings = Timings {
+            receive_ms: upload.receive_ms,
+            ..Timings::default()
+        };
+        let run = self.run(owner, upload.file, &draft, &options.progress, &mut timings);
+        let error = match run.await {
+            Ok(record) => {
+                let (import, counts) = (record.id, record.counts);
+                tracing::info!(%owner, %import, ?counts, ?timings, "a manifest was imported");
+                return Ok(record);
+            }
+            Err(error) => error,
+        };
+        let ImportProblem { problem, recorded } = error.into();
+        if recorded && !draft.dry_run {
+            let reason = problem.detail();
+            tracing::info!(%owner, reason, "a manifest was refused");
+            self.store
+                .record_failure(owner, &draft, reason, timings)
+                .await?;
+        }
+        Err(problem)
+    }
+
+    async fn run(
+        &self,
+        owner: &OwnerKey,
+        upload: File,
+        draft: &Draft,
+        progress: &AtomicU64,
+        timings: &mut Timings,
+    ) -> Result<ImportRecord, ImportError> {
+        let started = Instant::now();
+        let manifest = self.verify(owner, upload, draft).await?;
+        timings.verify_ms = millis(started);
+        let started = Instant::now();
+        let verification = manifest.verification().clone();
+        let header = manifest.header.clone();
+        let (sender, batches) = mpsc::channel(1);
+        // Parsing begins while the owner's lock is awaited; the channel holds it back.
+        let now = draft.now;
+        let parser = tokio::task::spawn_blocking(move || parse(manifest, now, &sender));
+        let mut transaction = self
+            .store
+            .begin_import(owner, header, draft.clone())
+            .await?;
+        store_batches(&mut transaction, batches, progress).await?;
+        let (warnings, parse_ms) = parser.await.map_err(|_| ImportError::Interrupted)??;
+        timings.parse_ms = parse_ms;
+        self.finish(transaction, &verification, warnings, started, timings)
+            .await
+    }
+
+    async fn finish(
+        &self,
+        transaction: ImportTransaction,
+        verification: &Verification,
+        warnings: Warnings,
+        started: Instant,
+        timings: &mut Timings,
+    ) -> Result<ImportRecord, ImportError> {
+        let record = transaction
+            .finish(verification, warnings, || {
+                timings.store_ms = millis(started);
+                *timings
+            })
+            .await?;
+        Ok(record)
+    }
+
+    /// Opens, verifies, and reads the header.
+    async fn verify(
+        &self,
+        owner: &OwnerKey,
+        upload: File,
+        draft: &Draft,
+    ) -> Result<Manifest<File>, ImportError> {
+        let spool = self.spool.file().map_err(ImportError::Disk)?;
+        let (anchors, owner, draft) = (self.anchors.current(), owner.clone(), draft.clone());
+        let (limits, http, forced) = (self.limits.clone(), self.http_cdn, self.forced_signature);
+        let verified = tokio::task::spawn_blocking(move || {
+            let archive = SignedArchive::open(upload, spool, &limits).map_err(ImportError::Open)?;
+            let verified = archive
+                .verify(&anchors, &owner, draft.now, (forced, &draft.forced))
+                .map_err(ImportError::Verify)?;
+            Ok(verified.parse(http)?)
+        });
+        verified.await.map_err(|_| ImportError::Interrupted)?
+    }
+}
+
+async fn store_batches(
+    transaction: &mut ImportTransaction,
+    mut batches: mpsc::Receiver<Batch>,
+    progress: &AtomicU64,
+) -> Result<(), ImportError> {
+    while let Some(batch) = batches.recv().await {
+        match batch {
+            Batch::Files(files) => transaction.keep(files).await?,
+            Batch::Entitlements(entitlements) => {
+                let stored = entitlements.len() as u64;
+                transaction.add(entitlements).await?;
+                progress.fetch_add(stored, Ordering::Relaxed);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Collects items into batches and sends them on; waits where the database is slower.
+struct Batcher<'a> {
+    sender: &'a mpsc::Sender<Batch>,
+    entitlements: Vec<Entitlement>,
+    files: Vec<KeptFile>,
+    bytes: usize,
+}
+
+impl Batcher<'_> {
+    fn add(&mut self, item: Item, warnings: &mut Warnings) -> Result<(), ImportError> {
+        match item {
+            Item::Entitlement(entitlement, found) => {
+                found.into_iter().for_each(|warning| warnings.push(warning));
+                self.bytes += entitlement.certificate.as_ref().map_or(0, |c| c.cert.len()) + 4096;
+                self.entitlements.push(*entitlement);
+            }
+            Item::Kept {
+                path,
+                json: content,
+            } => {
+                self.bytes += content.len();
+                self.files.push(KeptFile { path, content });
+            }
+        }
+        let rows = self.entitlements.len().max(self.files.len());
+        if rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ImportError> {
+        self.bytes = 0;
+        let send = |batch| self.sender.blocking_send(batch);
+        let entitlements = std::mem::take(&mut self.entitlements);
+        if !entitlements.is_empty() {
+            let sent = send(Batch::Entitlements(entitlements));
+            sent.map_err(|_| ImportError::Interrupted)?;
+        }
+        let files = std::mem::take(&mut self.files);
+        if !files.is_empty() {
+            send(Batch::Files(files)).map_err(|_| ImportError::Interrupted)?;
+        }
+        Ok(())
+    }
+}
+
+/// Parses all items on a blocking thread. Where the receiver is gone, the storing side has failed
+/// and knows why.
+fn parse(
+    mut manifest: Manifest<File>,
+    now: OffsetDateTime,
+    sender: &mpsc::Sender<Batch>,
+) -> Result<(Warnings, u64), ImportError> {
+    let started = Instant::now();
+    let mut warnings = Warnings::default();
+    let mut batcher = Batcher {
+        sender,
+        entitlements: Vec::new(),
+        files: Vec::new(),
+        bytes: 0,
+    };
+    manifest.items(now, |item| batcher.add(item, &mut warnings))?;
+    batcher.flush()?;
+    Ok((warnings, millis(started)))
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

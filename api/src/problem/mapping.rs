@@ -1,0 +1,220 @@
+//! The one place where errors of the layers below become HTTP. Every variant is decided here.
+
+use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use portolan_domain::{
+    archive::OpenError, conflict::Conflict, manifest::ParseError, trust::VerifyError,
+};
+use portolan_storage::StorageError;
+use serde_json::Value;
+
+use super::Problem;
+use crate::import::ImportError;
+
+/// A refused import.
+pub struct ImportProblem {
+    /// What the client is told.
+    pub problem: Problem,
+    /// Whether it goes into the owner's import records: what was wrong with the manifest does, what
+    /// was wrong here does not.
+    pub recorded: bool,
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::NotFound { what, ref name } => not_found(what, name),
+            StorageError::Taken { .. } => {
+                conflict("already-exists", "It exists already", error.to_string())
+            }
+            StorageError::InUse { .. } => conflict("in-use", "It is in use", error.to_string()),
+            StorageError::Conflicts(conflicts) => conflicting(&conflicts, None),
+            StorageError::UpstreamConsumerInUse(_) => conflict(
+                "upstream-consumer-in-use",
+                "The upstream consumer belongs to another owner",
+                format!("{error}. Import it there, or undo that owner's import first."),
+            ),
+            StorageError::EntitlementIdInUse(_) => conflict(
+                "entitlement-id-in-use",
+                "An entitlement id is taken",
+                format!("{error}. Ids are one namespace over all owners; nothing forces this."),
+            ),
+            StorageError::Unavailable(error) => unavailable(&error),
+            StorageError::MasterKey(_)
+            | StorageError::Corrupt { .. }
+            | StorageError::Database(_)
+            | StorageError::Seal(_) => internal(&error),
+        }
+    }
+}
+
+impl From<ImportError> for ImportProblem {
+    fn from(error: ImportError) -> Self {
+        let recorded = |problem| Self {
+            problem,
+            recorded: true,
+        };
+        let unrecorded = |problem| Self {
+            problem,
+            recorded: false,
+        };
+        match error {
+            ImportError::Open(OpenError::Refused(error)) => recorded(archive(
+                "archive",
+                error.entry.as_deref(),
+                error.to_string(),
+            )),
+            ImportError::Verify(VerifyError::Refused(refusal)) => {
+                let detail = refusal.to_string();
+                recorded(conflicting(&[refusal.conflict], Some(detail)).with("stage", "signature"))
+            }
+            ImportError::Verify(VerifyError::Open(OpenError::Refused(error))) => recorded(archive(
+                "signature",
+                error.entry.as_deref(),
+                error.to_string(),
+            )),
+            ImportError::Parse(ParseError::Content(error)) => recorded(content(
+                error.entry.as_deref(),
+                format!("The manifest's content is not right: {error}."),
+            )),
+            ImportError::Parse(ParseError::Open(OpenError::Refused(error))) => recorded(archive(
+                "content",
+                error.entry.as_deref(),
+                error.to_string(),
+            )),
+            ImportError::Open(OpenError::Disk(error))
+            | ImportError::Verify(VerifyError::Open(OpenError::Disk(error)))
+            | ImportError::Parse(ParseError::Open(OpenError::Disk(error)))
+            | ImportError::Disk(error) => unrecorded(internal(&error)),
+            ImportError::Store(error) => {
+                let is_refusal = matches!(
+                    error,
+                    StorageError::Conflicts(_)
+                        | StorageError::UpstreamConsumerInUse(_)
+                        | StorageError::EntitlementIdInUse(_)
+                );
+                let problem = Problem::from(error).with("stage", "store");
+                Self {
+                    problem,
+                    recorded: is_refusal,
+                }
+            }
+            ImportError::Interrupted => unrecorded(internal(&error)),
+        }
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        ImportProblem::from(error).problem
+    }
+}
+
+fn not_found(what: &'static str, name: &str) -> Problem {
+    let (slug, title) = match what {
+        "owner" => ("owner-not-found", "There is no such owner"),
+        "API key" => ("key-not-found", "There is no such key"),
+        _ => ("not-found", "There is no such thing"),
+    };
+    let detail = format!("There is no {what} {name}.");
+    Problem::new(StatusCode::NOT_FOUND, slug, title, detail)
+}
+
+fn conflict(slug: &'static str, title: &'static str, detail: String) -> Problem {
+    Problem::new(StatusCode::CONFLICT, slug, title, detail)
+}
+
+/// Conflicts of an import that were not forced.
+fn conflicting(conflicts: &[Conflict], detail: Option<String>) -> Problem {
+    let names: Vec<&str> = conflicts.iter().map(|conflict| conflict.as_str()).collect();
+    let detail = detail.unwrap_or_else(|| {
+        let reasons: Vec<&str> = conflicts.iter().map(|conflict| reason(*conflict)).collect();
+        let (reasons, forces) = (reasons.join("; "), names.join("&force="));
+        format!("{reasons}. Nothing was changed. To import it all the same: force={forces}.")
+    });
+    let title = "The manifest conflicts with what is here";
+    Problem::new(StatusCode::CONFLICT, "manifest-conflict", title, detail).with("conflicts", names)
+}
+
+fn reason(conflict: Conflict) -> &'static str {
+    match conflict {
+        Conflict::SignatureConflict => "No upstream CA verifies the signature",
+        Conflict::UntrustedSigningCertificate => "The signing certificate is not trusted",
+        Conflict::ManifestOld => "The manifest was made before the one that the owner has",
+        Conflict::ManifestSame => {
+            "The manifest was made in the same second as the one that the owner has"
+        }
+        Conflict::DistributorConflict => {
+            "The manifest is of another upstream consumer than the owner's"
+        }
+    }
+}
+
+fn archive(stage: &str, entry: Option<&str>, detail: String) -> Problem {
+    let title = "The upload is no manifest archive";
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "manifest-archive-invalid",
+        title,
+        format!("{}.", sentence(&detail)),
+    )
+    .with("stage", stage)
+    .with("entry", entry.map_or(Value::Null, Value::from))
+}
+
+fn content(entry: Option<&str>, detail: String) -> Problem {
+    let title = "The manifest's content is not right";
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "manifest-content-invalid",
+        title,
+        detail,
+    )
+    .with("stage", "content")
+    .with("entry", entry.map_or(Value::Null, Value::from))
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+/// The database is away. An outage must never look like "not found".
+fn unavailable(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(error = chain(error), "the database is not available");
+    let detail = "The database does not answer at the moment. Nothing was changed. Try again soon.";
+    let title = "The service is not available";
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        title,
+        detail,
+    )
+    .header(RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
+/// What failed is for the log alone.
+fn internal(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(error = chain(error), "a request failed");
+    let detail =
+        "Something failed here; nothing was changed. The log has more under the request's id.";
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "The service failed",
+        detail,
+    )
+}
+
+/// An error with all its sources, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,149 @@
+//! The outermost layer: gives every request an id, every refusal its body, every answer a log line.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{MEDIA_TYPE, Problem};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request: the caller's, where it is 1 to 128 of `A-Za-z0-9._:-`, else a new one.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
+impl RequestId {
+    fn of(request: &Request) -> Self {
+        let given = request.headers().get(X_REQUEST_ID);
+        let given = given
+            .and_then(|value| value.to_str().ok())
+            .filter(|id| is_request_id(id));
+        #[expect(clippy::disallowed_methods, reason = "an id for the log, never stored")]
+        let new = || Uuid::now_v7().to_string();
+        Self(given.map_or_else(new, str::to_owned).into())
+    }
+}
+
+fn is_request_id(id: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+    (1..=128).contains(&id.len()) && id.bytes().all(allowed)
+}
+
+/// The layer around all routes.
+pub async fn finish(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = RequestId::of(&request);
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    request.extensions_mut().insert(id.clone());
+    let span = tracing::info_span!("request", id = &*id.0, %method, path);
+    let mut response = next.run(request).instrument(span.clone()).await;
+
+    // Extractors and the framework refuse with plain text; nothing of that kind leaves here.
+    let refused = response.status().is_client_error() || response.status().is_server_error();
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = write(problem, &path, &id);
+    } else if refused && !is_problem(&response) {
+        let mut problem = generic(response.status());
+        if let Some(allow) = response.headers().get(header::ALLOW) {
+            problem = problem.header(header::ALLOW, allow.clone());
+        }
+        response = write(problem, &path, &id);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    let status = response.status().as_u16();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::info!(status, duration_ms, "answered"));
+    response
+}
+
+fn is_problem(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(MEDIA_TYPE.as_bytes()))
+}
+
+fn write(problem: Problem, path: &str, id: &RequestId) -> Response {
+    let (status, headers) = (problem.status, problem.headers.clone());
+    let body = Body::from(problem.body(path, &id.0));
+    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
+    (status, kind, headers, body).into_response()
+}
+
+/// A refusal that the framework made.
+fn generic(status: StatusCode) -> Problem {
+    let (slug, title, detail) = match status {
+        StatusCode::NOT_FOUND => return not_found_problem(),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "method-not-allowed",
+            "The method is not allowed",
+            "See the header Allow.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "body-too-large",
+            "The body is too large",
+            "The body is over the limit.",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            let detail = "The body's Content-Type is not one that this route takes.";
+            (
+                "unsupported-media-type",
+                "The media type is not supported",
+                detail,
+            )
+        }
+        status if status.is_server_error() => {
+            let detail = "Something failed here. The log has more under the request's id.";
+            ("internal", "The service failed", detail)
+        }
+        _ => (
+            "bad-request",
+            "The request is malformed",
+            "The request cannot be read.",
+        ),
+    };
+    Problem::new(status, slug, title, detail)
+}
+
+fn not_found_problem() -> Problem {
+    let detail = "There is no such route. GET /openapi.json lists all; GET /docs shows them.";
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "route-not-found",
+        "There is no such route",
+        detail,
+    )
+}
+
+/// What an unknown route answers.
+pub async fn not_found() -> Problem {
+    not_found_problem()
+}
+
+/// What a known route answers to a method that it does not have; the framework adds `Allow`.
+pub async fn wrong_method() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_request_id;
+
+    #[test]
+    fn a_callers_request_id_is_kept_only_where_it_is_harmless() {
+        assert!(is_request_id("a-b.c:d_E9"));
+        assert!(is_request_id(&"x".repeat(128)));
+        for bad in ["", &"x".repeat(129), "a b", "a\nb", "ä", "a/b", "a;b"] {
+            assert!(!is_request_id(bad), "{bad:?} was kept");
+        }
+    }
+}

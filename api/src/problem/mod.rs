@@ -1,0 +1,153 @@
+//! Refusals: `application/problem+json` (RFC 9457) for everything, the framework's own included.
+
+mod mapping;
+mod middleware;
+mod responses;
+
+use axum::{
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+pub use mapping::ImportProblem;
+pub use middleware::{RequestId, finish, not_found, wrong_method};
+pub use responses::{BadRequest, Refused};
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A refusal on its way to the client. [`finish`] writes it, with the request's id and path.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    slug: &'static str,
+    title: &'static str,
+    detail: String,
+    extra: Map<String, Value>,
+    headers: HeaderMap,
+}
+
+/// A refusal as it is sent (RFC 9457), with the fields that existing clients read.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// `urn:portolan:problem:<slug>`; `docs/problems.md` explains each.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What kind of refusal it is.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was refused, why, and what to do now.
+    pub detail: String,
+    /// The path that was asked for.
+    pub instance: String,
+    /// The request's id, as in the header `X-Request-Id` and in the log.
+    pub request_id: String,
+    /// The detail again, where Candlepin's clients look for it.
+    pub display_message: String,
+    /// The request's id again, likewise.
+    pub request_uuid: String,
+    /// Of a refused import: where it was refused. One of `receive`, `archive`, `signature`,
+    /// `content` and `store`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub stage: Option<String>,
+    /// Of a refused import: the entry of the archive, or null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub entry: Option<String>,
+    /// Of a refused import: the conflicts that were not forced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub conflicts: Option<Vec<String>>,
+}
+
+impl Problem {
+    /// A refusal of this kind.
+    pub fn new(
+        status: StatusCode,
+        slug: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            slug,
+            title,
+            detail: detail.into(),
+            extra: Map::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// A member beyond those of the RFC.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A header of the answer.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The words for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The last part of the type.
+    #[must_use]
+    pub fn slug(&self) -> &'static str {
+        self.slug
+    }
+
+    /// A malformed request.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad-request",
+            "The request is malformed",
+            detail,
+        )
+    }
+
+    /// The body as JSON.
+    fn body(self, instance: &str, request_id: &str) -> Vec<u8> {
+        let mut body = self.extra;
+        let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        set("type", format!("urn:portolan:problem:{}", self.slug).into());
+        set("title", self.title.into());
+        set("status", self.status.as_u16().into());
+        set("detail", self.detail.clone().into());
+        set("instance", instance.into());
+        set("requestId", request_id.into());
+        set("displayMessage", self.detail.into());
+        set("requestUuid", request_id.into());
+        Value::Object(body).to_string().into_bytes()
+    }
+}
+
+/// Carries the problem to [`finish`], which knows the request.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,29 @@
+//! Refusals for the OpenAPI document: every operation names those that it can answer.
+
+use utoipa::IntoResponses;
+
+use super::ProblemBody;
+
+/// What every operation with a credential may answer.
+#[derive(IntoResponses)]
+pub enum Refused {
+    /// There is no valid credential.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(#[to_schema] ProblemBody),
+    /// The credential's role does not allow this, or the object is another owner's.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] ProblemBody),
+    /// The service failed; the log has more under the request's id.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(#[to_schema] ProblemBody),
+    /// The database does not answer; try again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] ProblemBody),
+}
+
+/// A request that cannot be read.
+#[derive(IntoResponses)]
+#[response(status = 400, content_type = "application/problem+json")]
+#[expect(dead_code, reason = "read by the document alone")]
+/// The request is malformed.
+pub struct BadRequest(#[to_schema] ProblemBody);

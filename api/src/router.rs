@@ -1,0 +1,104 @@
+//! All routes, their document, and the layers around them.
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        self,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{
+    extract::Json,
+    problem::{finish, not_found, wrong_method},
+    routes,
+    state::AppState,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Portolan",
+        description = "Imports signed subscription manifests and answers, at request time, where \
+                       content is, with which certificate, and who may have it.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/", description = "This service.")),
+    security(("api_key" = [])),
+    modifiers(&ApiKeyScheme),
+    tags(
+        (name = "entitlements", description = "What content proxies ask."),
+        (name = "imports", description = "Manifests coming in."),
+        (name = "owners", description = "The tenants."),
+        (name = "upstream CAs", description = "Who is trusted to sign manifests."),
+        (name = "service", description = "The service itself."),
+    )
+)]
+struct Document;
+
+struct ApiKeyScheme;
+
+impl Modify for ApiKeyScheme {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("ptl_…")
+            .description(Some("An API key, made with `portolan key create`."));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// The document as it is served.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "get_openapi",
+    tag = "service",
+    security(()),
+    responses((status = 200, body = Object, description = "This document."))
+)]
+async fn get_openapi() -> Json<openapi::OpenApi> {
+    Json(document())
+}
+
+fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(routes::service::router())
+        .merge(routes::owners::router())
+        .merge(routes::imports::router())
+        .merge(routes::upstream_consumers::router())
+        .merge(routes::upstream_cas::router())
+        .merge(routes::entitlements::router())
+        .routes(routes!(get_openapi))
+}
+
+/// The OpenAPI document. It needs no database and no configuration.
+#[must_use]
+pub fn document() -> openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// The whole service: every route at the root and again under each compatible prefix.
+pub fn router(state: AppState) -> Router {
+    let (routes, document) = routes().split_for_parts();
+    let mut router = Router::new();
+    for prefix in &state.config.http.compat_prefixes {
+        router = router.nest(prefix, routes.clone());
+    }
+    let docs = SwaggerUi::new("/docs").url("/docs/openapi.json", document);
+    router
+        .merge(routes)
+        .merge(docs)
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        // Each route that takes a body limits it itself: an upload is far beyond the default.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(finish))
+        .with_state(state)
+}

@@ -1,0 +1,42 @@
+//! `GET /entitlements/{entitlement_id}/cdn_info`: asked once per content request.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+
+use super::path::{EntitlementPath, find, send};
+use crate::{
+    auth::Reader,
+    extract::Path,
+    problem::{BadRequest, Problem, ProblemBody, Refused},
+    state::AppState,
+    view::CdnInfo,
+};
+
+/// Where an entitlement's content is, with which CA and which certificate.
+#[utoipa::path(
+    get,
+    path = "/entitlements/{entitlement_id}/cdn_info",
+    operation_id = "get_cdn_info",
+    tag = "entitlements",
+    params(
+        EntitlementPath,
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of an answer at hand."),
+    ),
+    responses(
+        (status = 200, body = CdnInfo, description = "The answer. It holds a private key.",
+         headers(("ETag" = String, description = "The answer's entity tag."))),
+        (status = 304, description = "The answer at hand is right."),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json",
+         description = "The entitlement is unknown, or was revoked."),
+        BadRequest, Refused,
+    )
+)]
+pub async fn get_cdn_info(
+    Reader(caller): Reader,
+    State(state): State<AppState>,
+    Path(path): Path<EntitlementPath>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let found = find(&path, &caller, &state).await?;
+    let body = found.answer.json.clone();
+    Ok(send(&found, "application/json", body, &headers))
+}

@@ -1,0 +1,90 @@
+//! The entitlement in a path, and what both routes do with it.
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use portolan_domain::ids::EntitlementId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{auth::Caller, cache::Cached, problem::Problem, state::AppState};
+
+/// `{entitlement_id}`.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct EntitlementPath {
+    /// The entitlement's id, 1 to 64 of `A-Za-z0-9_-`.
+    pub entitlement_id: String,
+}
+
+/// The answer that this caller may have.
+pub async fn find(
+    path: &EntitlementPath,
+    caller: &Caller,
+    state: &AppState,
+) -> Result<Cached, Problem> {
+    let Ok(id) = path.entitlement_id.parse::<EntitlementId>() else {
+        // Thumbslug splits a subject at `=` and asks for `<id>,O`: such an id is unknown, and whoever
+        // looks for the reason finds it in the log.
+        let asked = path
+            .entitlement_id
+            .escape_debug()
+            .take(80)
+            .collect::<String>();
+        let hint = "no entitlement id; a proxy that cuts it out of a certificate's subject must take the CN";
+        tracing::warn!(asked, hint, "an impossible entitlement id was asked for");
+        return Err(unknown());
+    };
+    let found = state.cache.get(&id).await?.ok_or_else(unknown)?;
+    caller.check_owner(&found.answer.owner)?;
+    Ok(found)
+}
+
+fn unknown() -> Problem {
+    let title = "There is no such entitlement";
+    let detail = "The entitlement is unknown here, or was revoked.";
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "entitlement-not-found",
+        title,
+        detail,
+    )
+}
+
+/// Sends a body with its entity tag (RFC 9110), or 304 to whoever has it already. It holds a private
+/// key: a shared cache never keeps it, a client's own for a minute at most.
+pub fn send(found: &Cached, kind: &'static str, body: Bytes, headers: &HeaderMap) -> Response {
+    let etag = &found.answer.etag;
+    let mut response = if matches(headers, etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
+        (kind, Body::from(body)).into_response()
+    };
+    let answered = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        answered.insert(header::ETAG, etag);
+    }
+    let keep = HeaderValue::from_static("private, max-age=60");
+    answered.insert(header::CACHE_CONTROL, keep);
+    answered.insert(header::VARY, HeaderValue::from_static("Authorization"));
+    if found.stale {
+        let warning = HeaderValue::from_static(r#"110 portolan "Response is Stale""#);
+        answered.insert(header::WARNING, warning);
+    }
+    response
+}
+
+/// `If-None-Match`, compared weakly (RFC 9110, 13.1.2).
+fn matches(headers: &HeaderMap, etag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut tags = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|v| v.split(','));
+    tags.any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
+    })
+}

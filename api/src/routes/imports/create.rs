@@ -1,0 +1,145 @@
+//! `POST /owners/{owner_key}/imports`: the main job.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+};
+use portolan_domain::{cdn_url::CdnUrl, conflict::Forced};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    auth::Manager,
+    extract::{Json, OwnerPath, Path, Query},
+    import::{ImportOptions, receive},
+    problem::{BadRequest, Problem, ProblemBody, Refused},
+    state::AppState,
+    view::ImportRecord,
+};
+
+/// The query of an import.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ImportQuery {
+    /// Conflicts to force, repeated. `true` is MANIFEST_OLD and `false` nothing, as old clients send.
+    #[serde(default)]
+    #[param(required = false)]
+    force: Vec<String>,
+    /// The CDN's base URL, which counts over the manifest's.
+    cdn_url: Option<String>,
+    /// Does all the work and stores nothing.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    dry_run: bool,
+    /// What to do with the very bytes that were imported last: `conflict`, or `skip`, which answers
+    /// with that import's record and `unchanged: true`.
+    #[param(inline)]
+    on_same: Option<OnSame>,
+}
+
+/// What to do with the very bytes that were imported last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnSame {
+    /// The conflict MANIFEST_SAME.
+    Conflict,
+    /// Nothing.
+    Skip,
+}
+
+/// The upload as a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the document alone")]
+pub struct UploadForm {
+    /// The manifest. The part may have any name.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    file: Vec<u8>,
+}
+
+/// Imports a signed manifest. Nothing of a refused one is stored, but its record.
+#[utoipa::path(
+    post,
+    path = "/owners/{owner_key}/imports",
+    operation_id = "create_import",
+    tag = "imports",
+    params(OwnerPath, ImportQuery),
+    request_body(
+        content((UploadForm = "multipart/form-data"), (inline(Vec<u8>) = "application/zip")),
+        description = "The manifest: one file part of any name, or the zip itself."
+    ),
+    responses(
+        (status = 200, body = ImportRecord, description = "The manifest was imported."),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json",
+         description = "There is no such owner."),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json",
+         description = "It conflicts with what is here; `conflicts` lists those not forced."),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json",
+         description = "The upload is too large."),
+        (status = 415, body = ProblemBody, content_type = "application/problem+json",
+         description = "The upload is neither a form nor a zip."),
+        BadRequest, Refused,
+    )
+)]
+pub async fn create_import(
+    Manager(caller): Manager,
+    State(state): State<AppState>,
+    Path(path): Path<OwnerPath>,
+    Query(query): Query<ImportQuery>,
+    request: Request,
+) -> Result<Json<ImportRecord>, Problem> {
+    let owner = path.owner_key;
+    caller.check_owner(&owner)?;
+    let skip = query.on_same == Some(OnSame::Skip);
+    let options = query.options(&state, caller.name)?;
+    state.store.owner(&owner).await?;
+    let _turn = state.importer.turn().await.ok_or_else(busy)?;
+    let importer = &state.importer;
+    let upload = receive(request, importer.spool(), importer.upload_limit()).await?;
+    if skip && let Some(same) = state.store.current_import(&owner).await? {
+        let before = same.upload.as_ref().map(|before| before.sha256);
+        if before == Some(upload.sha256) {
+            let mut record = ImportRecord::from(same);
+            record.unchanged = true;
+            return Ok(Json(record));
+        }
+    }
+    let dry_run = options.dry_run;
+    let record = importer.import(&owner, upload, options).await?;
+    if !dry_run {
+        state.cache.changed();
+    }
+    let mut record = ImportRecord::from(record);
+    record.dry_run = dry_run;
+    Ok(Json(record))
+}
+
+impl ImportQuery {
+    fn options(self, state: &AppState, uploaded_by: String) -> Result<ImportOptions, Problem> {
+        let forced = Forced::parse(self.force.iter().map(String::as_str));
+        let forced =
+            forced.map_err(|why| Problem::bad_request(format!("A value of force {why}.")))?;
+        let url = |text: String| CdnUrl::parse(&text, state.importer.http_cdn());
+        let cdn_url = self.cdn_url.map(url).transpose().map_err(|why| {
+            let (title, detail) = (
+                "The CDN URL cannot be used",
+                format!("The parameter cdn_url {why}."),
+            );
+            Problem::new(StatusCode::BAD_REQUEST, "cdn-url-invalid", title, detail)
+        })?;
+        Ok(ImportOptions {
+            forced,
+            cdn_url,
+            dry_run: self.dry_run,
+            uploaded_by,
+            ..ImportOptions::default()
+        })
+    }
+}
+
+fn busy() -> Problem {
+    let detail =
+        "More imports run than import.concurrent allows. Nothing was changed. Try again soon.";
+    let title = "The service is busy";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title, detail)
+        .header(RETRY_AFTER, HeaderValue::from_static("10"))
+}

@@ -1,0 +1,42 @@
+//! `GET /owners`.
+
+use axum::extract::State;
+
+use super::view::Owner;
+use crate::{
+    auth::Manager,
+    extract::{Paged, Paging, Query},
+    problem::{BadRequest, Problem, Refused},
+    state::AppState,
+};
+
+/// The owners that the caller may see, by key.
+#[utoipa::path(
+    get,
+    path = "/owners",
+    operation_id = "list_owners",
+    tag = "owners",
+    params(Paging),
+    responses(
+        (status = 200, body = Vec<Owner>, description = "The owners.",
+         headers(("Link" = String, description = "Where the next page is, if there is one."))),
+        BadRequest, Refused,
+    )
+)]
+pub async fn list_owners(
+    Manager(caller): Manager,
+    State(state): State<AppState>,
+    Query(paging): Query<Paging>,
+) -> Result<Paged<Owner>, Problem> {
+    let (after, limit) = (paging.cursor.as_deref(), paging.limit()?);
+    let page = state
+        .store
+        .owners(caller.only_owners(), after, limit)
+        .await?;
+    let mut owners = Vec::with_capacity(page.items.len());
+    for owner in page.items {
+        owners.push(Owner::of(&state, owner).await?);
+    }
+    let last = owners.last().map(|owner| owner.key.clone());
+    Ok(paging.answer(owners, last.filter(|_| page.more)))
+}

@@ -1,0 +1,62 @@
+//! `GET /health/live` and `/health/ready`: for whoever restarts it, and for whoever sends it traffic.
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    extract::Json,
+    problem::{Problem, ProblemBody},
+    state::AppState,
+};
+
+/// The service's health.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `up`.
+    pub status: &'static str,
+}
+
+/// Whether the program runs. It asks nobody else: a restart would not bring the database back.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "get_liveness",
+    tag = "service",
+    security(()),
+    responses((status = 200, body = Health, description = "The program runs."))
+)]
+pub async fn get_liveness() -> Json<Health> {
+    Json(Health { status: "up" })
+}
+
+/// Whether the service can answer: the database is there.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "get_readiness",
+    tag = "service",
+    security(()),
+    responses(
+        (status = 200, body = Health, description = "The service can answer."),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json",
+         description = "The database does not answer."),
+    )
+)]
+pub async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+    state.store.ping().await.map_err(|_| {
+        let detail = "The database does not answer.";
+        let title = "The service is not available";
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            title,
+            detail,
+        )
+        .header(RETRY_AFTER, HeaderValue::from_static("5"))
+    })?;
+    Ok(Json(Health { status: "up" }))
+}

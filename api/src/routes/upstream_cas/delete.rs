@@ -1,0 +1,54 @@
+//! `DELETE /upstream_cas/{filename}`.
+
+use axum::{extract::State, http::StatusCode};
+use portolan_domain::trust::AnchorSource;
+
+use super::view::CaPath;
+use crate::{
+    auth::Admin,
+    extract::Path,
+    problem::{BadRequest, Problem, ProblemBody, Refused},
+    state::AppState,
+};
+
+/// Removes an upstream CA. What it verified stays, and is answered with the status `MISSING`.
+#[utoipa::path(
+    delete,
+    path = "/upstream_cas/{filename}",
+    operation_id = "delete_upstream_ca",
+    tag = "upstream CAs",
+    params(CaPath),
+    responses(
+        (status = 204, description = "There is no such CA any more."),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json",
+         description = "It is a file of the directory: remove the file."),
+        BadRequest, Refused,
+    )
+)]
+pub async fn delete_upstream_ca(
+    _admin: Admin,
+    State(state): State<AppState>,
+    Path(path): Path<CaPath>,
+) -> Result<StatusCode, Problem> {
+    let removed = state.store.remove_upstream_ca(&path.filename).await?;
+    state.anchors.reload().await?;
+    state.cache.changed();
+    let is_file =
+        state.anchors.current().iter().any(|anchor| {
+            anchor.filename == path.filename && anchor.source == AnchorSource::Directory
+        });
+    if is_file && !removed {
+        let title = "The upstream CA is a file";
+        let detail = format!(
+            "{} is in the upstream CA directory. Remove the file there; that counts within two seconds.",
+            path.filename
+        );
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "ca-from-directory",
+            title,
+            detail,
+        ));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,143 @@
+//! An upstream CA as it goes out: one file with its certificates.
+
+use portolan_domain::{
+    ids::CaFilename,
+    trust::{Anchor, AnchorSource, TrustAnchors},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{problem::Problem, state::AppState, view::Timestamp};
+
+/// `{filename}`.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CaPath {
+    /// The CA's file name.
+    #[param(value_type = String)]
+    pub filename: CaFilename,
+}
+
+/// An upstream CA.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamCa {
+    /// Its file name, which is its name everywhere.
+    pub filename: String,
+    /// `DIRECTORY`, or `DATABASE` where it was added over REST.
+    pub source: &'static str,
+    /// Its certificates, PEM.
+    pub pem: String,
+    /// Whether it verifies only archives with `scheme.json`.
+    pub require_scheme: bool,
+    /// The owners whose manifests it verifies; null for all.
+    pub owners: Option<Vec<String>>,
+    /// Its certificates, one by one.
+    pub certificates: Vec<CaDetails>,
+    /// The upstream consumers whose manifests it verified.
+    pub upstream_consumers: Vec<VerifiedConsumer>,
+}
+
+/// One certificate of an upstream CA.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaDetails {
+    /// Its subject.
+    pub subject: String,
+    /// SHA-256 of the certificate, in hexadecimal.
+    pub sha256: String,
+    /// SHA-256 of its public key, in hexadecimal: a renewed certificate has the same.
+    pub spki_sha256: String,
+    /// Its first valid instant.
+    pub not_before: Timestamp,
+    /// Its last valid instant.
+    pub not_after: Timestamp,
+}
+
+/// A consumer whose manifest was verified.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedConsumer {
+    /// The owner's key.
+    pub owner_key: String,
+    /// The consumer's uuid.
+    pub uuid: String,
+    /// The consumer's name.
+    pub name: Option<String>,
+}
+
+impl CaDetails {
+    fn of(anchor: &Anchor) -> Self {
+        let certificate = &anchor.certificate;
+        Self {
+            subject: certificate.subject(),
+            sha256: certificate.sha256().to_string(),
+            spki_sha256: certificate.spki_sha256().to_string(),
+            not_before: Timestamp(certificate.not_before()),
+            not_after: Timestamp(certificate.not_after()),
+        }
+    }
+}
+
+impl UpstreamCa {
+    /// The CA of this name, if there is one.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn find(
+        state: &AppState,
+        anchors: &TrustAnchors,
+        filename: &CaFilename,
+    ) -> Result<Option<Self>, Problem> {
+        let of_file: Vec<&Anchor> = anchors.iter().filter(|a| a.filename == *filename).collect();
+        // A file and a stored CA of one name can only come from a file that was put there later:
+        // the directory counts.
+        let Some(first) = of_file.first() else {
+            return Ok(None);
+        };
+        let of_file: Vec<_> = of_file
+            .iter()
+            .filter(|a| a.source == first.source)
+            .collect();
+        let keys: Vec<_> = of_file
+            .iter()
+            .map(|a| a.certificate.spki_sha256())
+            .collect();
+        let consumers = state.store.consumers_verified_by(&keys).await?;
+        let consumers = consumers
+            .into_iter()
+            .map(|(owner_key, consumer)| VerifiedConsumer {
+                owner_key,
+                uuid: consumer.uuid,
+                name: consumer.name,
+            });
+        let owners = first.settings.owners.as_ref();
+        Ok(Some(Self {
+            filename: filename.to_string(),
+            source: match first.source {
+                AnchorSource::Directory => "DIRECTORY",
+                AnchorSource::Database => "DATABASE",
+            },
+            pem: of_file
+                .iter()
+                .filter_map(|a| a.certificate.to_pem().ok())
+                .collect(),
+            require_scheme: first.settings.require_scheme,
+            owners: owners.map(|owners| owners.iter().map(ToString::to_string).collect()),
+            certificates: of_file.iter().map(|anchor| CaDetails::of(anchor)).collect(),
+            upstream_consumers: consumers.collect(),
+        }))
+    }
+}
+
+/// What a name without a CA answers.
+pub fn unknown(filename: &CaFilename) -> Problem {
+    let detail = format!("There is no upstream CA {filename}.");
+    let status = axum::http::StatusCode::NOT_FOUND;
+    Problem::new(
+        status,
+        "ca-not-found",
+        "There is no such upstream CA",
+        detail,
+    )
+}

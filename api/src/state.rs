@@ -1,0 +1,54 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use portolan_storage::Store;
+
+use crate::{
+    anchors::AnchorStore, auth::Keyring, cache::EntitlementCache, clock::Clock, config::Config,
+    import::Importer,
+};
+
+/// The state of the running service; cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// What it remembers.
+    pub store: Store,
+    /// Who calls.
+    pub keyring: Keyring,
+    /// Who is trusted.
+    pub anchors: AnchorStore,
+    /// Imports.
+    pub importer: Importer,
+    /// Answers of `cdn_info`.
+    pub cache: EntitlementCache,
+    /// The time.
+    pub clock: Clock,
+    /// How it is set.
+    pub config: Arc<Config>,
+}
+
+impl AppState {
+    /// Puts the parts together. Nothing runs yet.
+    ///
+    /// # Errors
+    /// Where the upload directory cannot be made.
+    pub fn new(store: Store, config: Config, clock: Clock) -> std::io::Result<Self> {
+        let anchors = AnchorStore::new(store.clone(), &config.import);
+        let importer = Importer::new(
+            store.clone(),
+            anchors.clone(),
+            &config.import,
+            clock.clone(),
+        )?;
+        Ok(Self {
+            keyring: Keyring::new(store.clone()),
+            cache: EntitlementCache::new(store.clone(), anchors.clone(), clock.clone()),
+            config: Arc::new(config),
+            importer,
+            anchors,
+            store,
+            clock,
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! `cdn_info`: where content is, with which CA and which certificate.
+
+use axum::body::Bytes;
+use portolan_domain::{
+    digest::Sha256Digest,
+    trust::{CaStatus, Certificate, TrustAnchors},
+};
+use portolan_storage::{CdnAnswer, EntitlementAnswer, RecordedCa, StoredCertificate};
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::times::Timestamp;
+use crate::cache::Finished;
+
+/// Everything about one entitlement that a content proxy needs.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CdnInfo {
+    /// The entitlement that was asked for.
+    pub entitlement_id: String,
+    /// Its owner.
+    pub owner_key: String,
+    /// The upstream pool that it comes from.
+    pub pool_id: Option<String>,
+    /// The upstream entitlement behind it.
+    pub upstream_entitlement_id: Option<String>,
+    /// The owner's upstream consumer.
+    pub upstream_consumer_uuid: String,
+    /// The CDN's base URL.
+    pub cdn_url: String,
+    /// The CDN's label, where the manifest names one.
+    pub cdn_label: Option<String>,
+    /// The CA to trust for that CDN.
+    pub ca_certificate: CaCertificate,
+    /// The certificate to show to that CDN; null where the manifest had none.
+    pub upstream_certificate: Option<UpstreamCertificate>,
+}
+
+/// The CA that verified the manifest, as it is today, or the CDN's own.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaCertificate {
+    /// `PRESENT`; `MISSING` where an operator took it away; `NONE` where the manifest was forced in.
+    pub status: &'static str,
+    /// `MANIFEST`: it verified the manifest. `CDN`: the operator set it for the CDN.
+    pub source: &'static str,
+    /// Its file name.
+    pub filename: Option<String>,
+    /// SHA-256 of the certificate, in hexadecimal.
+    pub sha256: Option<String>,
+    /// The certificate, where it is present.
+    pub pem: Option<String>,
+}
+
+/// A certificate with its key, byte for byte as the manifest had them.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamCertificate {
+    /// The serial number in decimal: it does not fit a JavaScript number.
+    pub serial: String,
+    /// The first valid instant.
+    #[schema(value_type = Timestamp)]
+    pub not_before: Timestamp,
+    /// The last valid instant.
+    #[schema(value_type = Timestamp)]
+    pub not_after: Timestamp,
+    /// Whether it has ended.
+    pub expired: bool,
+    /// The certificate text, all its blocks.
+    pub cert: String,
+    /// The private key.
+    pub key: Option<String>,
+}
+
+/// The key is not for logs.
+impl std::fmt::Debug for UpstreamCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpstreamCertificate")
+            .field("serial", &self.serial)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UpstreamCertificate {
+    fn of(certificate: &StoredCertificate, now: OffsetDateTime) -> Self {
+        Self {
+            serial: certificate.serial.clone(),
+            not_before: Timestamp(certificate.not_before),
+            not_after: Timestamp(certificate.not_after),
+            expired: certificate.not_after < now,
+            cert: certificate.cert.clone(),
+            key: certificate.key.as_ref().map(|key| key.expose().to_owned()),
+        }
+    }
+
+    /// Certificate blocks, then the key. A newline goes between them only where there is none.
+    fn text(&self) -> Bytes {
+        let newline = if self.cert.ends_with('\n') { "" } else { "\n" };
+        let key = self.key.as_deref().unwrap_or_default();
+        let newline = if key.is_empty() { "" } else { newline };
+        Bytes::from(format!("{}{newline}{key}", self.cert))
+    }
+}
+
+/// Where the recorded CA is today. It is looked up by the certificate, else by its public key; a
+/// CDN's own certificate counts over it.
+#[must_use]
+pub fn ca_certificate(
+    ca: Option<&RecordedCa>,
+    cdn: &CdnAnswer,
+    anchors: &TrustAnchors,
+) -> CaCertificate {
+    if let Some(pem) = &cdn.certificate {
+        let sha256 = Certificate::from_pem(pem.as_bytes()).map(|own| own.sha256().to_string());
+        return CaCertificate {
+            status: "PRESENT",
+            source: "CDN",
+            filename: None,
+            sha256: sha256.ok(),
+            pem: Some(pem.clone()),
+        };
+    }
+    recorded_ca(ca, anchors)
+}
+
+/// Where the CA that verified a manifest is today.
+#[must_use]
+pub fn recorded_ca(ca: Option<&RecordedCa>, anchors: &TrustAnchors) -> CaCertificate {
+    let manifest = |status, filename, sha256: Option<Sha256Digest>, pem| CaCertificate {
+        status,
+        source: "MANIFEST",
+        filename,
+        sha256: sha256.map(|digest| digest.to_string()),
+        pem,
+    };
+    let Some(ca) = ca else {
+        return manifest("NONE", None, None, None);
+    };
+    match anchors.status(&ca.filename, ca.sha256, ca.spki_sha256) {
+        CaStatus::Present(anchor) => manifest(
+            "PRESENT",
+            Some(anchor.filename.to_string()),
+            Some(anchor.certificate.sha256()),
+            anchor.certificate.to_pem().ok(),
+        ),
+        CaStatus::Missing => manifest("MISSING", Some(ca.filename.clone()), Some(ca.sha256), None),
+    }
+}
+
+/// Writes an answer once, for all who ask.
+#[must_use]
+pub fn finish_answer(
+    found: EntitlementAnswer,
+    anchors: &TrustAnchors,
+    now: OffsetDateTime,
+) -> Finished {
+    let certificate = found.certificate.as_ref();
+    let info = CdnInfo {
+        entitlement_id: found.id.to_string(),
+        owner_key: found.owner.to_string(),
+        pool_id: Some(found.pool_id),
+        upstream_entitlement_id: Some(found.upstream_id),
+        upstream_consumer_uuid: found.consumer_uuid,
+        ca_certificate: ca_certificate(found.ca.as_ref(), &found.cdn, anchors),
+        cdn_url: found.cdn.url,
+        cdn_label: found.cdn.label,
+        upstream_certificate: certificate.map(|c| UpstreamCertificate::of(c, now)),
+    };
+    let json = serde_json::to_vec(&info).unwrap_or_default();
+    let digest = Sha256Digest::of(&json).to_string();
+    Finished {
+        owner: found.owner,
+        etag: format!("\"{}\"", &digest[..32]),
+        json: json.into(),
+        text: info
+            .upstream_certificate
+            .as_ref()
+            .map(UpstreamCertificate::text),
+    }
+}

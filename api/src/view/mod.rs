@@ -1,0 +1,11 @@
+//! What goes out, as types of its own: neither rows nor domain values are ever serialized.
+
+mod answer;
+mod consumer;
+mod record;
+mod times;
+
+pub use answer::{CaCertificate, CdnInfo, UpstreamCertificate, ca_certificate, finish_answer};
+pub use consumer::{ConsumerType, UpstreamConsumer, UpstreamConsumerDetails, VerificationDetails};
+pub use record::{ImportRecord, Verification};
+pub use times::Timestamp;

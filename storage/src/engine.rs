@@ -1,0 +1,84 @@
+//! Connecting to SQLite or PostgreSQL, each with the settings that make it safe.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbBackend,
+    sqlx::{
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
+};
+
+use crate::error::Result;
+
+/// Where the database is.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// `sqlite://…` or `postgres://…`.
+    pub url: String,
+    /// Connections at most.
+    pub pool_size: u32,
+}
+
+/// Which engine a store runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded, one file.
+    Sqlite,
+    /// A server, any number of nodes.
+    Postgres,
+}
+
+impl Engine {
+    /// Which engine a URL names.
+    #[must_use]
+    pub fn of_url(url: &str) -> Option<Self> {
+        let scheme = url.split(':').next()?;
+        match scheme {
+            "sqlite" => Some(Self::Sqlite),
+            "postgres" | "postgresql" => Some(Self::Postgres),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn of(backend: DbBackend) -> Self {
+        match backend {
+            DbBackend::Postgres => Self::Postgres,
+            _ => Self::Sqlite,
+        }
+    }
+}
+
+/// How long a writer of SQLite waits for another one: a large import holds the lock for seconds.
+const BUSY: Duration = Duration::from_secs(60);
+/// How long a request waits for a connection before it answers 503.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(&settings.url);
+    options
+        .max_connections(settings.pool_size)
+        .acquire_timeout(ACQUIRE)
+        .connect_timeout(ACQUIRE)
+        .sqlx_logging(false)
+        // A ping before every query costs more than the query; a dead connection is seen anyway.
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(sqlite)
+        .map_sqlx_postgres_opts(postgres);
+    Ok(Database::connect(options).await?)
+}
+
+fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was acknowledged survives a power cut, not only a crash of the program.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+}
+
+fn postgres(options: PgConnectOptions) -> PgConnectOptions {
+    options.application_name("portolan")
+}

@@ -1,0 +1,21 @@
+//! A CDN: an owner's, from its manifest, or the operator's.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "cdns")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub owner_id: Option<i64>,
+    pub label: String,
+    pub name: Option<String>,
+    pub url: String,
+    pub normalized_url: String,
+    pub certificate: Option<String>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,14 @@
+//! The rows, as the migrations made them. They never leave this crate.
+
+pub mod api_key_owners;
+pub mod api_keys;
+pub mod cdns;
+pub mod entitlement_ids;
+pub mod entitlements;
+pub mod imports;
+pub mod instance_secrets;
+pub mod manifest_files;
+pub mod owners;
+pub mod pools;
+pub mod upstream_cas;
+pub mod upstream_consumers;

@@ -1,0 +1,124 @@
+//! What can go wrong below the handlers, sorted once, by error codes and never by message texts.
+
+use portolan_domain::{
+    conflict::Conflict,
+    ids::{ConsumerUuid, EntitlementId},
+};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
+use thiserror::Error;
+
+/// A verb that was not carried out. Nothing of it is stored.
+#[derive(Debug, Error)]
+pub enum StorageError {
+    /// No such thing.
+    #[error("there is no {what} {name}")]
+    NotFound {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The name is taken.
+    #[error("the {what} {name} exists already")]
+    Taken {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// It is needed by something else.
+    #[error("the {what} {name} is in use: {by}")]
+    InUse {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// By what.
+        by: String,
+    },
+    /// Conflicts that the caller did not force.
+    #[error("the manifest conflicts with what the owner has: {}", names(.0))]
+    Conflicts(Vec<Conflict>),
+    /// The upstream consumer of the manifest is another owner's. Nothing forces this.
+    #[error("the upstream consumer {0} belongs to another owner here")]
+    UpstreamConsumerInUse(ConsumerUuid),
+    /// An entitlement id of the manifest is taken. Nothing forces this.
+    #[error("the entitlement id {0} is in use here already")]
+    EntitlementIdInUse(EntitlementId),
+    /// The master key is missing, unreadable or another one.
+    #[error("{0}")]
+    MasterKey(String),
+    /// What is stored cannot be read back: table, column and row.
+    #[error("{table}.{column} of row {row} cannot be read back")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+    },
+    /// The database does not answer, or gave up on a transaction that may be tried again.
+    #[error("the database is not available")]
+    Unavailable(#[source] DbErr),
+    /// Anything else the database says.
+    #[error("the database refused a statement")]
+    Database(#[source] DbErr),
+    /// OpenSSL could not seal or unseal.
+    #[error("sealing failed")]
+    Seal(#[source] openssl::error::ErrorStack),
+}
+
+/// What verbs return.
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;
+
+fn names(conflicts: &[Conflict]) -> String {
+    let names: Vec<_> = conflicts.iter().map(|conflict| conflict.as_str()).collect();
+    names.join(", ")
+}
+
+impl From<DbErr> for StorageError {
+    fn from(error: DbErr) -> Self {
+        if is_unavailable(&error) {
+            Self::Unavailable(error)
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+/// Whether a unique constraint or a primary key refused the statement.
+pub(crate) fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// Connection trouble, shutdowns (SQLSTATE class 57P), serialization failures and deadlocks
+/// (class 40), too many connections (53300), and SQLite's BUSY and LOCKED.
+fn is_unavailable(error: &DbErr) -> bool {
+    let runtime = match error {
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => return true,
+        DbErr::Exec(runtime) | DbErr::Query(runtime) => runtime,
+        _ => return false,
+    };
+    let RuntimeErr::SqlxError(error) = runtime else {
+        return false;
+    };
+    match &**error {
+        SqlxError::Io(_)
+        | SqlxError::Tls(_)
+        | SqlxError::Protocol(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed => true,
+        SqlxError::Database(error) => error.code().is_some_and(|code| {
+            let postgres = code.len() == 5
+                && (code.starts_with("57P") || code.starts_with("40") || code.starts_with("08"))
+                || code == "53300";
+            // The primary result code is in the low byte (SQLite, "Result Codes").
+            let sqlite =
+                code.len() < 5 && code.parse::<u32>().is_ok_and(|c| matches!(c & 0xFF, 5 | 6));
+            postgres || sqlite
+        }),
+        _ => false,
+    }
+}

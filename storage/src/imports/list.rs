@@ -1,0 +1,88 @@
+//! Reading import records, and recording a failure, which stores nothing else.
+
+use portolan_domain::{
+    ids::OwnerKey,
+    import::{Counts, ImportStatus},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use super::record::{Draft, ImportRecord, Timings};
+use crate::{
+    entity::imports,
+    error::Result,
+    store::{Page, Store},
+};
+
+impl Store {
+    /// An owner's import records, newest first, those behind `after`.
+    ///
+    /// # Errors
+    /// [`crate::StorageError::NotFound`] for an unknown owner.
+    pub async fn imports(
+        &self,
+        owner: &OwnerKey,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Page<ImportRecord>> {
+        let owner = self.owner_row(&self.database, owner).await?;
+        let mut query = imports::Entity::find()
+            .filter(imports::Column::OwnerId.eq(owner.id))
+            .order_by_desc(imports::Column::Id);
+        if let Some(after) = after {
+            query = query.filter(imports::Column::Id.lt(after));
+        }
+        let rows = query.limit(limit + 1).all(&self.database).await?;
+        let records: Result<Vec<_>> = rows.into_iter().map(ImportRecord::from_row).collect();
+        Ok(Page::of(records?, limit))
+    }
+
+    /// The record of what the owner has now: of its last import that was stored and not undone.
+    ///
+    /// # Errors
+    /// [`crate::StorageError::NotFound`] for an unknown owner.
+    pub async fn current_import(&self, owner: &OwnerKey) -> Result<Option<ImportRecord>> {
+        let owner = self.owner_row(&self.database, owner).await?;
+        let row = imports::Entity::find()
+            .filter(imports::Column::OwnerId.eq(owner.id))
+            .filter(imports::Column::Status.ne(ImportStatus::Failure.as_str()))
+            .order_by_desc(imports::Column::Id)
+            .one(&self.database)
+            .await?;
+        let record = row.map(ImportRecord::from_row).transpose()?;
+        Ok(record.filter(|record| record.status != ImportStatus::Delete))
+    }
+
+    /// Records an import that was refused. Nothing else of it is stored.
+    ///
+    /// # Errors
+    /// [`crate::StorageError::NotFound`] for an unknown owner.
+    pub async fn record_failure(
+        &self,
+        owner: &OwnerKey,
+        draft: &Draft,
+        reason: &str,
+        timings: Timings,
+    ) -> Result<ImportRecord> {
+        let owner = self.owner_row(&self.database, owner).await?;
+        let record = ImportRecord {
+            id: Uuid::now_v7(),
+            status: ImportStatus::Failure,
+            status_message: reason.to_owned(),
+            created_at: draft.now,
+            upload: Some(draft.upload.clone()),
+            generated_by: None,
+            generated_at: None,
+            forced_conflicts: Vec::new(),
+            consumer: None,
+            verification: None,
+            counts: Counts::default(),
+            warnings: Vec::new(),
+            timings,
+        };
+        imports::Entity::insert(record.to_row(owner.id)?)
+            .exec_without_returning(&self.database)
+            .await?;
+        Ok(record)
+    }
+}

@@ -1,0 +1,10 @@
+//! Imports: one transaction under a lock on the owner, and the record of what it did.
+
+mod list;
+mod reconcile;
+mod record;
+mod rows;
+mod transaction;
+
+pub use record::{ConsumerSnapshot, Draft, ImportRecord, Timings, Upload, VerificationSnapshot};
+pub use transaction::{ImportTransaction, KeptFile};

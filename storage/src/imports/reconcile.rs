@@ -1,0 +1,319 @@
+//! Brings an owner's pools and entitlements to what the manifest says, by upstream ids: the new are
+//! added, the changed updated, the gone removed, and what did not change is not written.
+
+use std::collections::{HashMap, HashSet};
+
+use portolan_domain::{
+    digest::Sha256Digest,
+    ids::EntitlementId,
+    import::Counts,
+    manifest::{Entitlement, Pool},
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::{ExprTrait, OnConflict},
+};
+
+use super::rows::{content_digest, entitlement_row, pool_row};
+use crate::{
+    entity::{entitlement_ids, entitlements, pools},
+    error::{Result, StorageError},
+    seal::SealingKey,
+};
+
+/// The kind of an id that a manifest brought.
+pub(crate) const UPSTREAM: &str = "UPSTREAM";
+/// Rows looked through at once for those that are gone.
+const SWEEP: u64 = 2000;
+
+/// The state of one reconciliation. Digests stand for ids, so that half a million of them fit the
+/// memory budget.
+pub(super) struct Reconciler {
+    owner: i64,
+    entitlements_before: u64,
+    pools_before: u64,
+    pools_kept: u64,
+    seen: HashSet<Sha256Digest>,
+    seen_pools: HashSet<Sha256Digest>,
+    counts: Counts,
+}
+
+/// What the manifest says of one entitlement that has to be written.
+struct Change {
+    entitlement: Entitlement,
+    content_sha256: Sha256Digest,
+}
+
+impl Reconciler {
+    pub async fn new(connection: &impl ConnectionTrait, owner: i64) -> Result<Self> {
+        Ok(Self {
+            owner,
+            entitlements_before: of_owner(owner).count(connection).await?,
+            pools_before: pools_of_owner(owner).count(connection).await?,
+            pools_kept: 0,
+            seen: HashSet::new(),
+            seen_pools: HashSet::new(),
+            counts: Counts::default(),
+        })
+    }
+
+    /// Adds or updates one batch.
+    pub async fn add(
+        &mut self,
+        connection: &impl ConnectionTrait,
+        sealing: &SealingKey,
+        batch: Vec<Entitlement>,
+    ) -> Result<()> {
+        let ids: Vec<String> = batch.iter().map(|e| e.id.to_string()).collect();
+        if let Some(taken) = Self::taken_by_others(connection, self.owner, &ids).await? {
+            return Err(StorageError::EntitlementIdInUse(taken));
+        }
+        self.add_pools(connection, &batch).await?;
+        let stored = self.stored_digests(connection, ids).await?;
+        let (mut new, mut changed) = (Vec::new(), Vec::new());
+        for entitlement in batch {
+            self.seen
+                .insert(Sha256Digest::of(entitlement.id.as_str().as_bytes()));
+            let content_sha256 = content_digest(&entitlement);
+            let change = Change {
+                entitlement,
+                content_sha256,
+            };
+            match stored.get(change.entitlement.id.as_str()) {
+                None => new.push(change),
+                Some(before) if before[..] == content_sha256.as_bytes()[..] => {
+                    self.counts.unchanged += 1;
+                }
+                Some(_) => changed.push(change),
+            }
+        }
+        self.counts.added += new.len() as u64;
+        self.counts.updated += changed.len() as u64;
+        self.claim_ids(connection, &new).await?;
+        self.write(connection, sealing, new.into_iter().chain(changed))
+            .await
+    }
+
+    /// The first of these ids that is another owner's, or not an upstream entitlement's.
+    pub async fn taken_by_others(
+        connection: &impl ConnectionTrait,
+        owner: i64,
+        ids: &[String],
+    ) -> Result<Option<EntitlementId>> {
+        let found = entitlement_ids::Entity::find()
+            .filter(entitlement_ids::Column::Id.is_in(ids))
+            .filter(
+                entitlement_ids::Column::OwnerId
+                    .ne(owner)
+                    .or(entitlement_ids::Column::Kind.ne(UPSTREAM)),
+            )
+            .one(connection)
+            .await?;
+        Ok(found.and_then(|row| row.id.parse().ok()))
+    }
+
+    async fn stored_digests(
+        &self,
+        connection: &impl ConnectionTrait,
+        ids: Vec<String>,
+    ) -> Result<HashMap<String, Vec<u8>>> {
+        if self.entitlements_before == 0 {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<(String, Vec<u8>)> = of_owner(self.owner)
+            .select_only()
+            .columns([
+                entitlements::Column::Id,
+                entitlements::Column::ContentSha256,
+            ])
+            .filter(entitlements::Column::Id.is_in(ids))
+            .into_tuple()
+            .all(connection)
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Writes the pools of a batch that are new or changed; of several forms of one pool in one
+    /// manifest the first counts.
+    async fn add_pools(
+        &mut self,
+        connection: &impl ConnectionTrait,
+        batch: &[Entitlement],
+    ) -> Result<()> {
+        let mut first = |pool: &&Pool| {
+            self.seen_pools
+                .insert(Sha256Digest::of(pool.id.as_str().as_bytes()))
+        };
+        let wanted: Vec<&Pool> = batch.iter().map(|e| &e.pool).filter(|p| first(p)).collect();
+        let ids = wanted.iter().map(|pool| pool.id.as_str());
+        let stored: HashMap<String, pools::Model> = if self.pools_before == 0 {
+            HashMap::new()
+        } else {
+            let rows = pools_of_owner(self.owner).filter(pools::Column::Id.is_in(ids));
+            let rows = rows.all(connection).await?;
+            rows.into_iter().map(|row| (row.id.clone(), row)).collect()
+        };
+        self.pools_kept += stored.len() as u64;
+        let rows = wanted.into_iter().map(|pool| pool_row(self.owner, pool));
+        let rows: Vec<_> = rows
+            .filter(|row| stored.get(&row.id) != Some(row))
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        use pools::Column as C;
+        let replace = OnConflict::columns([C::OwnerId, C::Id])
+            .update_columns([
+                C::ProductId,
+                C::ProductName,
+                C::ContractNumber,
+                C::AccountNumber,
+                C::OrderNumber,
+                C::Quantity,
+                C::StartsAt,
+                C::EndsAt,
+            ])
+            .to_owned();
+        let rows = rows
+            .into_iter()
+            .map(|row| row.into_active_model().reset_all());
+        pools::Entity::insert_many(rows)
+            .on_conflict(replace)
+            .exec_without_returning(connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn claim_ids(&self, connection: &impl ConnectionTrait, new: &[Change]) -> Result<()> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let rows = new.iter().map(|change| entitlement_ids::ActiveModel {
+            id: Set(change.entitlement.id.to_string()),
+            owner_id: Set(self.owner),
+            kind: Set(UPSTREAM.to_owned()),
+        });
+        entitlement_ids::Entity::insert_many(rows)
+            .exec_without_returning(connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        connection: &impl ConnectionTrait,
+        sealing: &SealingKey,
+        changes: impl Iterator<Item = Change>,
+    ) -> Result<()> {
+        let row = |c: Change| entitlement_row(self.owner, sealing, c.entitlement, c.content_sha256);
+        let rows: Result<Vec<_>> = changes.map(row).collect();
+        let rows = rows?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        use entitlements::Column as C;
+        let replace = OnConflict::column(C::Id)
+            .update_columns([
+                C::PoolId,
+                C::Quantity,
+                C::StartsAt,
+                C::EndsAt,
+                C::Cert,
+                C::KeySealed,
+                C::Serial,
+                C::NotBefore,
+                C::NotAfter,
+                C::ContentSha256,
+            ])
+            .to_owned();
+        entitlements::Entity::insert_many(rows)
+            .on_conflict(replace)
+            .exec_without_returning(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes entitlements and pools that the manifest did not name, and tells what was done.
+    pub async fn remove_gone(&mut self, connection: &impl ConnectionTrait) -> Result<Counts> {
+        let kept = self.counts.unchanged + self.counts.updated;
+        self.counts.removed = self.entitlements_before - kept;
+        if self.counts.removed > 0 {
+            self.sweep_entitlements(connection).await?;
+        }
+        if self.pools_before > self.pools_kept {
+            self.sweep_pools(connection).await?;
+        }
+        Ok(self.counts)
+    }
+
+    async fn sweep_entitlements(&self, connection: &impl ConnectionTrait) -> Result<()> {
+        let mut last = String::new();
+        loop {
+            let ids: Vec<String> = of_owner(self.owner)
+                .select_only()
+                .column(entitlements::Column::Id)
+                .filter(entitlements::Column::Id.gt(last))
+                .order_by_asc(entitlements::Column::Id)
+                .limit(SWEEP)
+                .into_tuple()
+                .all(connection)
+                .await?;
+            let Some(end) = ids.last().cloned() else {
+                return Ok(());
+            };
+            last = end;
+            let gone: Vec<String> = ids
+                .into_iter()
+                .filter(|id| !known(&self.seen, id))
+                .collect();
+            entitlements::Entity::delete_many()
+                .filter(entitlements::Column::OwnerId.eq(self.owner))
+                .filter(entitlements::Column::Id.is_in(gone.clone()))
+                .exec(connection)
+                .await?;
+            entitlement_ids::Entity::delete_many()
+                .filter(entitlement_ids::Column::OwnerId.eq(self.owner))
+                .filter(entitlement_ids::Column::Id.is_in(gone))
+                .exec(connection)
+                .await?;
+        }
+    }
+
+    async fn sweep_pools(&self, connection: &impl ConnectionTrait) -> Result<()> {
+        let mut last = String::new();
+        loop {
+            let ids: Vec<String> = pools_of_owner(self.owner)
+                .select_only()
+                .column(pools::Column::Id)
+                .filter(pools::Column::Id.gt(last))
+                .order_by_asc(pools::Column::Id)
+                .limit(SWEEP)
+                .into_tuple()
+                .all(connection)
+                .await?;
+            let Some(end) = ids.last().cloned() else {
+                return Ok(());
+            };
+            last = end;
+            let gone = ids.into_iter().filter(|id| !known(&self.seen_pools, id));
+            pools::Entity::delete_many()
+                .filter(pools::Column::OwnerId.eq(self.owner))
+                .filter(pools::Column::Id.is_in(gone))
+                .exec(connection)
+                .await?;
+        }
+    }
+}
+
+fn of_owner(owner: i64) -> sea_orm::Select<entitlements::Entity> {
+    entitlements::Entity::find().filter(entitlements::Column::OwnerId.eq(owner))
+}
+
+fn pools_of_owner(owner: i64) -> sea_orm::Select<pools::Entity> {
+    pools::Entity::find().filter(pools::Column::OwnerId.eq(owner))
+}
+
+fn known(seen: &HashSet<Sha256Digest>, id: &str) -> bool {
+    seen.contains(&Sha256Digest::of(id.as_bytes()))
+}
