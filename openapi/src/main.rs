@@ -1,6 +1,9 @@
 //! Writes `openapi.json` again.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    std::fs::write(portolan_openapi::committed_path(), portolan_openapi::generate()?)?;
+    std::fs::write(
+        portolan_openapi::committed_path(),
+        portolan_openapi::generate()?,
+    )?;
     Ok(())
 }

@@ -52,9 +52,14 @@ pub enum OnSame {
 #[expect(dead_code, reason = "read by the document alone")]
 pub struct UploadForm {
     /// The manifest. The part may have any name.
-    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
-    file: Vec<u8>,
+    file: ManifestZip,
 }
+
+/// A manifest: a zip with `consumer_export.zip` and `signature`.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "read by the document alone")]
+pub struct ManifestZip(Vec<u8>);
 
 /// Imports a signed manifest. Nothing of a refused one is stored, but its record.
 #[utoipa::path(
@@ -64,7 +69,7 @@ pub struct UploadForm {
     tag = "imports",
     params(OwnerPath, ImportQuery),
     request_body(
-        content((UploadForm = "multipart/form-data"), (inline(Vec<u8>) = "application/zip")),
+        content((UploadForm = "multipart/form-data"), (ManifestZip = "application/zip")),
         description = "The manifest: one file part of any name, or the zip itself."
     ),
     responses(
