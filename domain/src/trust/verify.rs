@@ -184,7 +184,10 @@ impl Judge<'_> {
         scheme: &SigningScheme,
     ) -> Result<VerifiedBy, VerifyError> {
         let (anchor, signer) = self.trusted_signer(&scheme.certificate)?;
-        let refuse = |reason: String| VerifyError::Refused(Refusal::signature(reason, Vec::new()));
+        let refuse = |reason: String| {
+            let why = "it stands behind the signing certificate".to_owned();
+            VerifyError::Refused(Refusal::signature(reason, vec![skipped(anchor, why)]))
+        };
         let named = &scheme.signature_algorithm;
         let algorithm: SignatureAlgorithm = named.parse().map_err(|_| {
             let named: String = named.escape_debug().take(60).collect();
@@ -211,18 +214,23 @@ impl Judge<'_> {
     }
 
     /// Step 2: the anchor that vouches for a signing certificate, and the certificate that is
-    /// checked and used: an anchor's own where the two are one identity.
+    /// checked and used: an anchor's own where the two are one identity. Such an anchor does not
+    /// fall back on its issuer: its end and its owners would then bind nobody.
     fn trusted_signer<'c>(
         &'c self,
         certificate: &'c Certificate,
     ) -> Result<(&'c Anchor, &'c Certificate), VerifyError> {
+        let is_own = |anchor: &Anchor| anchor.certificate.same_identity(certificate);
+        let is_anchor = self.anchors.iter().any(is_own);
         let mut tried = Vec::new();
         for anchor in self.anchors.iter() {
-            let own = anchor.certificate.same_identity(certificate);
+            let own = is_own(anchor);
             let reason = if own {
                 let signs = anchor.certificate.may_sign_data();
                 self.objection(anchor, true)
                     .or_else(|| (!signs).then(|| "its key usage lacks digitalSignature".to_owned()))
+            } else if is_anchor {
+                Some("the signing certificate is another anchor".to_owned())
             } else if anchor.certificate.issued(certificate) {
                 self.objection(anchor, true)
                     .or_else(|| self.issuing_objection(&anchor.certificate, certificate))
