@@ -21,6 +21,9 @@ pub enum CertificateError {
     /// No certificate could be read.
     #[error("holds no certificate that can be read")]
     Unreadable,
+    /// An encrypted block: a certificate is public, and nobody is asked for a password here.
+    #[error("holds a certificate that is encrypted")]
+    Encrypted,
     /// A part of it could not be read.
     #[error("holds a certificate whose {0} cannot be read")]
     Part(&'static str),
@@ -42,6 +45,7 @@ impl Certificate {
     /// # Errors
     /// [`CertificateError`] where there is none, or it is broken.
     pub fn from_pem(pem: &[u8]) -> Result<Self, CertificateError> {
+        refuse_encrypted(pem)?;
         let x509 = X509::from_pem(pem).map_err(|_| CertificateError::Unreadable)?;
         Self::new(x509)
     }
@@ -53,7 +57,10 @@ impl Certificate {
     pub fn all_from_file(bytes: &[u8]) -> Result<Vec<Self>, CertificateError> {
         let found = match X509::from_der(bytes) {
             Ok(x509) => vec![x509],
-            Err(_) => X509::stack_from_pem(bytes).map_err(|_| CertificateError::Unreadable)?,
+            Err(_) => {
+                refuse_encrypted(bytes)?;
+                X509::stack_from_pem(bytes).map_err(|_| CertificateError::Unreadable)?
+            }
         };
         if found.is_empty() {
             return Err(CertificateError::Unreadable);
@@ -236,6 +243,17 @@ impl Certificate {
     pub(crate) fn public_key(&self) -> Result<PKey<Public>, ErrorStack> {
         self.x509.public_key()
     }
+}
+
+/// Refuses a certificate block with the header of an encrypted one (RFC 1421, 4.6.1.1): OpenSSL
+/// would ask a terminal for its password, and an import would wait there for an answer.
+fn refuse_encrypted(pem: &[u8]) -> Result<(), CertificateError> {
+    let text = String::from_utf8_lossy(pem);
+    let encrypted = |block: &str| block.contains("CERTIFICATE") && block.contains("Proc-Type:");
+    if text.split("-----BEGIN ").skip(1).any(encrypted) {
+        return Err(CertificateError::Encrypted);
+    }
+    Ok(())
 }
 
 fn same_name(issuer: &X509Ref, subject: &X509Ref) -> bool {
