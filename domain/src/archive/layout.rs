@@ -30,7 +30,10 @@ impl From<ArchiveFault> for LayoutError {
 impl From<io::Error> for LayoutError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => Self::Fault(ArchiveFault::NotAZip),
+            // `InvalidInput` is what a file says to an offset that no file can have.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
+                Self::Fault(ArchiveFault::NotAZip)
+            }
             _ => Self::Disk(error),
         }
     }

@@ -1,10 +1,15 @@
 //! A zip has one reading or is refused: nothing before, after or between its entries, and an end
 //! record, a directory and local headers that agree.
 
-use portolan_domain::archive::{ArchiveFault, ArchivePart};
+use std::io::Write;
+
+use portolan_domain::{
+    archive::{ArchiveFault, ArchivePart, SignedArchive},
+    limits::Limits,
+};
 
 use crate::{
-    support::{base, export, open, outer, refused, refused_inside, says, unsigned},
+    support::{archive_error, base, export, open, outer, refused, refused_inside, says, unsigned},
     zips::{Entry, zip, zip_with},
 };
 
@@ -108,28 +113,32 @@ fn a_local_header_that_no_directory_lists_is_refused() {
 
 #[test]
 fn entries_that_share_bytes_are_refused() {
-    let same_twice = changed(|entries| {
+    // An entry inside the data of another: what makes a small archive unpack to a huge one.
+    let hidden = Entry::stored("export/b.json", "{}");
+    let carrier = Entry::stored("export/a.bin", zip(std::slice::from_ref(&hidden)));
+    let mut bare = hidden;
+    (bare.bare, bare.offset) = (true, Some(30 + 12));
+    let inside = changed(|entries| {
+        entries.splice(..0, [carrier.clone(), bare.clone()]);
+    });
+    assert_eq!(fault(&inside), ArchiveFault::Overlap);
+}
+
+#[test]
+fn an_entry_under_two_names_is_refused() {
+    let twin = changed(|entries| {
         let mut twin = entries[0].clone();
-        twin.offset = Some(0);
-        twin.unlisted = false;
-        (twin.local, twin.central) = (entries[0].local.clone(), entries[0].central.clone());
+        (twin.bare, twin.offset) = (true, Some(0));
         entries.push(twin);
     });
-    assert_eq!(fault(&same_twice), ArchiveFault::NameTwice);
-    // A second entry that lies inside the data of the first: what a "zip quine" bomb is made of.
-    let inside = Entry::stored("export/b.json", "{}");
-    let carried = zip(std::slice::from_ref(&inside));
-    let mut listed = inside;
-    let carrier = Entry::stored("export/a.bin", &carried);
-    listed.offset = Some(30 + u32::try_from("export/a.bin".len()).unwrap());
-    (listed.before, listed.data) = (Vec::new(), b"{}".to_vec());
-    let overlapping = changed(|entries| *entries = vec![carrier.clone(), listed.clone()]);
-    // The real local header of the second is left over, or the two overlap: either is seen.
-    let fault = fault(&overlapping);
-    assert!(
-        matches!(fault, ArchiveFault::Overlap | ArchiveFault::Gap(_)),
-        "{fault}"
-    );
+    assert_eq!(fault(&twin), ArchiveFault::NameTwice);
+    let renamed = changed(|entries| {
+        let mut twin = entries[0].clone();
+        (twin.bare, twin.offset) = (true, Some(0));
+        twin.central.name = b"export/copy.json".to_vec();
+        entries.push(twin);
+    });
+    malformed(&renamed, "name");
 }
 
 #[test]
@@ -257,5 +266,31 @@ fn cut_off_archives_are_refused_at_every_length() {
             ArchivePart::Inner
         };
         assert_eq!(error.part, part, "cut at {length}");
+    }
+}
+
+/// A zip64 extra field with only a compressed size.
+fn zip64_compressed(size: u64) -> Vec<u8> {
+    [&b"\x01\x00\x08\x00"[..], &size.to_le_bytes()].concat()
+}
+
+#[test]
+fn an_entry_longer_than_any_file_is_refused_from_a_file_too() {
+    for size in [1 << 40, 1 << 62, 1 << 63, u64::MAX - 60, u64::MAX] {
+        let mut entry = Entry::stored("consumer_export.zip", export()).streamed(true);
+        entry.central.compressed = u32::MAX;
+        entry.central.extra = zip64_compressed(size);
+        let upload = zip(&[entry, Entry::stored("signature", "x")]);
+        // A file refuses offsets that a buffer in memory takes: that is no fault of our disk.
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&upload).unwrap();
+        let opened = SignedArchive::open(file, tempfile::tempfile().unwrap(), &Limits::default());
+        let error = archive_error(opened);
+        assert_eq!(error.part, ArchivePart::Outer, "{size}: {error}");
+        assert_eq!(
+            error.entry.as_deref(),
+            Some("consumer_export.zip"),
+            "{size}: {error}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What every test needs: authorities that are made once, a fixed clock, and the way of a manifest
 //! from bytes to content.
 
-use std::{io::Cursor, sync::LazyLock};
+use std::{fmt::Display, io::Cursor, sync::LazyLock};
 
 use openssl::{pkey::PKey, sign::Signer};
 use portolan_domain::{
@@ -105,7 +105,7 @@ pub fn unsigned(export: &[u8]) -> Vec<u8> {
     outer(export, b"no signature")
 }
 
-/// An upload without `scheme.json`, signed with SHA256withRSA.
+/// An upload without `scheme.json`, signed with `SHA256withRSA`.
 pub fn legacy(authority: &Authority, export: &[u8]) -> Vec<u8> {
     let signature = sign(authority, SignatureAlgorithm::Sha256WithRsa, export);
     outer(export, &signature)
@@ -207,7 +207,7 @@ pub fn refusal(upload: &[u8], anchors: &TrustAnchors) -> Refusal {
 
 /// Asserts that a text says this; the whole text is shown where it does not.
 #[track_caller]
-pub fn says(text: impl ToString, wanted: &str) {
+pub fn says(text: impl Display, wanted: &str) {
     let text = text.to_string();
     assert!(text.contains(wanted), "{wanted:?} is not in: {text}");
 }

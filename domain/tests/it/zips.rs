@@ -31,6 +31,8 @@ pub struct Entry {
     /// Where the directory says that the local header is, if it lies.
     pub offset: Option<u32>,
     pub unlisted: bool,
+    /// Only listed: its bytes are another entry's.
+    pub bare: bool,
 }
 
 /// What the end of an archive says.
@@ -56,7 +58,7 @@ pub struct Zip64 {
 }
 
 const DOS: u16 = 20;
-const UNIX: u16 = 3 << 8 | 20;
+const UNIX: u16 = 0x0314;
 const BIT_3: u16 = 8;
 
 impl Entry {
@@ -141,9 +143,11 @@ pub fn zip_with(entries: &[Entry], change: impl FnOnce(&mut End)) -> Vec<u8> {
     for entry in entries {
         out.extend(&entry.before);
         let offset = u32::try_from(out.len()).unwrap();
-        local_header(&mut out, &entry.local);
-        out.extend(&entry.data);
-        out.extend(&entry.descriptor);
+        if !entry.bare {
+            local_header(&mut out, &entry.local);
+            out.extend(&entry.data);
+            out.extend(&entry.descriptor);
+        }
         if !entry.unlisted {
             listed += 1;
             central_header(&mut directory, entry, entry.offset.unwrap_or(offset));
