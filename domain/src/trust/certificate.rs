@@ -55,12 +55,11 @@ impl Certificate {
     /// # Errors
     /// [`CertificateError`] where there is none, or one is broken.
     pub fn all_from_file(bytes: &[u8]) -> Result<Vec<Self>, CertificateError> {
-        let found = match X509::from_der(bytes) {
-            Ok(x509) => vec![x509],
-            Err(_) => {
-                refuse_encrypted(bytes)?;
-                X509::stack_from_pem(bytes).map_err(|_| CertificateError::Unreadable)?
-            }
+        let found = if let Ok(x509) = X509::from_der(bytes) {
+            vec![x509]
+        } else {
+            refuse_encrypted(bytes)?;
+            X509::stack_from_pem(bytes).map_err(|_| CertificateError::Unreadable)?
         };
         if found.is_empty() {
             return Err(CertificateError::Unreadable);

@@ -2,6 +2,7 @@
 //! not.
 
 use portolan_domain::{
+    cdn_url::HttpCdn,
     import::{Warning, WarningCode},
     manifest::{Entitlement, ParseError},
 };
@@ -13,7 +14,7 @@ use crate::{
     zips::{Entry, zip},
 };
 
-fn upload(json: impl ToString) -> Vec<u8> {
+fn upload(json: &(impl ToString + ?Sized)) -> Vec<u8> {
     unsigned(&export_with(Entry::stored(
         "export/entitlements/e.json",
         json.to_string(),
@@ -26,7 +27,7 @@ fn entitlement(json: &Value) -> (Entitlement, Vec<Warning>) {
 }
 
 #[track_caller]
-fn reason(json: impl ToString) -> String {
+fn reason(json: &(impl ToString + ?Sized)) -> String {
     let error = content_error(&upload(json));
     assert_eq!(error.entry.as_deref(), Some("export/entitlements/e.json"));
     error.reason
@@ -131,9 +132,9 @@ fn ids_that_are_no_words_are_refused() {
     let long = "x".repeat(65);
     let rule = "must be 1 to 64 of A-Z a-z 0-9 _ -";
     for bad in ["", "a b", "a/b", "../a", "a,b", "ä", &long] {
-        let why = reason(json!({"id": bad, "pool": {"id": "p1"}}));
+        let why = reason(&json!({"id": bad, "pool": {"id": "p1"}}));
         assert_eq!(why, format!("the field id: an entitlement id {rule}"));
-        let why = reason(json!({"id": "e1", "pool": {"id": bad}}));
+        let why = reason(&json!({"id": "e1", "pool": {"id": bad}}));
         assert_eq!(why, format!("the field pool.id: a pool id {rule}"));
     }
     entitlement(&json!({"id": &long[..64], "pool": {"id": "A-z_0"}}));
@@ -145,16 +146,16 @@ fn an_entitlement_needs_its_id_and_its_pools() {
         json!({"pool": {"id": "p"}}),
         json!({"id": null, "pool": {"id": "p"}}),
     ] {
-        assert_eq!(reason(missing), "the field id is missing");
+        assert_eq!(reason(&missing), "the field id is missing");
     }
     for missing in [json!({"id": "e"}), json!({"id": "e", "pool": null})] {
-        assert_eq!(reason(missing), "the field pool is missing");
+        assert_eq!(reason(&missing), "the field pool is missing");
     }
     for missing in [
         json!({"id": "e", "pool": {}}),
         json!({"id": "e", "pool": {"id": null}}),
     ] {
-        assert_eq!(reason(missing), "the field pool.id is missing");
+        assert_eq!(reason(&missing), "the field pool.id is missing");
     }
 }
 
@@ -245,7 +246,7 @@ fn what_the_taker_refuses_ends_the_pass() {
     let none = portolan_domain::trust::TrustAnchors::default();
     let now = crate::support::NOW;
     let verified = archive.verify(&none, &crate::support::owner(), now, (allowed, &forced));
-    let parsed = verified.ok().unwrap().parse(Default::default());
+    let parsed = verified.ok().unwrap().parse(HttpCdn::Refused);
     let mut seen = 0;
     let ended = parsed.ok().unwrap().items::<Stopped>(now, |_| {
         seen += 1;

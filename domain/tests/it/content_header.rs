@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// An upload with this file in place of its own.
-fn with(name: &str, json: impl ToString) -> Vec<u8> {
+fn with(name: &str, json: &(impl ToString + ?Sized)) -> Vec<u8> {
     let mut entries = base();
     entries.retain(|entry| entry.central.name != name.as_bytes());
     entries.push(Entry::stored(name, json.to_string()));
@@ -30,7 +30,7 @@ fn consumer(json: &Value) -> ManifestHeader {
 
 /// The reason why this file is refused.
 #[track_caller]
-fn reason(name: &str, json: impl ToString) -> String {
+fn reason(name: &str, json: &(impl ToString + ?Sized)) -> String {
     let ContentError { entry, reason } = content_error(&with(name, json));
     assert_eq!(entry.as_deref(), Some(name), "{reason}");
     reason
@@ -65,7 +65,7 @@ fn created_is_read_in_every_form() {
 fn a_manifest_without_a_time_is_refused() {
     for missing in [json!({}), json!({"created": null})] {
         assert_eq!(
-            reason("export/meta.json", missing),
+            reason("export/meta.json", &missing),
             "the field created is missing"
         );
     }
@@ -78,7 +78,7 @@ fn a_manifest_without_a_time_is_refused() {
         json!("2017-11-21"),
         json!("2017-02-30T00:00:00Z"),
     ] {
-        let why = reason("export/meta.json", json!({"created": bad}));
+        let why = reason("export/meta.json", &json!({"created": bad}));
         assert!(why.contains("a time that cannot be read"), "{bad}: {why}");
     }
 }
@@ -123,7 +123,7 @@ fn a_bad_cdn_url_is_refused_in_both_places() {
         ("file:///etc/passwd", "only https is allowed"),
         ("https://cdn.example.com/ x", "white space"),
     ] {
-        let in_meta = reason("export/meta.json", json!({"created": 1, "cdnUrl": url}));
+        let in_meta = reason("export/meta.json", &json!({"created": 1, "cdnUrl": url}));
         assert!(in_meta.starts_with("the field cdnUrl "), "{in_meta}");
         let in_cdn = cdn_reason(&json!({"label": "edge", "url": url}));
         assert!(in_cdn.starts_with("the field url "), "{in_cdn}");
@@ -137,14 +137,14 @@ fn a_bad_cdn_url_is_refused_in_both_places() {
 fn cdns_are_read_and_their_certificates_are_not() {
     let cdn = json!({"id": "1", "label": "edge", "name": null, "url": "https://edge.example.com",
         "certificate": {"key": "unread", "cert": "unread", "serial": 7}});
-    let header = content(&with("export/content_delivery_network/any name.json", cdn))
+    let header = content(&with("export/content_delivery_network/any name.json", &cdn))
         .unwrap()
         .header;
     assert_eq!(header.cdns.len(), 1);
     assert_eq!(header.cdns[0].label.as_str(), "edge");
     assert_eq!(header.cdns[0].url.as_given(), "https://edge.example.com");
     let nowhere = json!({"label": "edge", "url": null});
-    let header = content(&with("export/content_delivery_network/e.json", nowhere))
+    let header = content(&with("export/content_delivery_network/e.json", &nowhere))
         .unwrap()
         .header;
     assert_eq!(header.cdns, []);
@@ -208,13 +208,13 @@ fn a_consumer_may_be_full_of_nulls() {
 fn a_uuid_is_a_word_of_at_most_64() {
     for missing in [json!({}), json!({"uuid": null})] {
         assert_eq!(
-            reason("export/consumer.json", missing),
+            reason("export/consumer.json", &missing),
             "the field uuid is missing"
         );
     }
     let long = "u".repeat(65);
     for bad in ["", "a b", "../x", "a/b", "ü", &long] {
-        let why = reason("export/consumer.json", json!({"uuid": bad}));
+        let why = reason("export/consumer.json", &json!({"uuid": bad}));
         assert_eq!(
             why,
             "the field uuid: a consumer uuid must be 1 to 64 of A-Z a-z 0-9 _ -"

@@ -93,8 +93,8 @@ fn path_depth() {
 #[test]
 fn signature_bytes() {
     let limits = Limits::default();
-    assert!(open_within(&outer(&export(), &[7; 16 << 10]), &limits).is_ok());
-    let upload = outer(&export(), &[7; (16 << 10) + 1]);
+    assert!(open_within(&outer(&export(), &vec![7; 16 << 10]), &limits).is_ok());
+    let upload = outer(&export(), &vec![7; (16 << 10) + 1]);
     let error = refused_within(&upload, &limits);
     is_limit(&error, Some("signature"), "signature_bytes", 16 << 10);
     assert_eq!(error.part, ArchivePart::Outer);

@@ -1,6 +1,12 @@
 //! One binary for all integration tests of the domain: rules of the manifest format, each with the
 //! reason that a refusal gives. Everything is made in code; nothing here can expire.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; helpers outside test functions too"
+)]
+
 mod anchor_status;
 mod archive_entries;
 mod archive_layout;
@@ -10,8 +16,10 @@ mod content_certificates;
 mod content_entitlements;
 mod content_header;
 mod content_json;
+mod content_keys;
 mod limits;
 mod properties;
+mod seeds;
 mod support;
 mod verify_issued;
 mod verify_legacy;

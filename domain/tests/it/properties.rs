@@ -5,6 +5,7 @@ use std::{io::Cursor, sync::LazyLock};
 
 use portolan_domain::{
     build::{Description, ManifestSigner, write_manifest},
+    conflict::Forced,
     trust::SignatureAlgorithm::Ed25519,
 };
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
@@ -32,7 +33,7 @@ static CONTENTS: LazyLock<[Content; 2]> =
 /// The content of an upload that an anchor verifies; none where it is refused, for any reason.
 fn accepted(upload: &[u8]) -> Option<Content> {
     let anchors = trust([anchor("a.pem", &ED25519), anchor("b.pem", &UPSTREAM)]);
-    let never = Default::default();
+    let never = Forced::default();
     let refused = portolan_domain::trust::ForcedSignature::Refused;
     let verified = open(upload)
         .ok()?

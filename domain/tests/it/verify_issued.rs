@@ -1,6 +1,11 @@
 //! Who may stand behind a signing certificate: an anchor itself, or a CA that an anchor issued.
 //! Never a leaf: leaf keys travel inside every manifest.
 
+#![expect(
+    clippy::option_option,
+    reason = "what the builder takes: no CA, a CA, a CA with a path length"
+)]
+
 use std::sync::LazyLock;
 
 use openssl::x509::extension::KeyUsage;

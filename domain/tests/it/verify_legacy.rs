@@ -1,10 +1,10 @@
-//! Archives without `scheme.json`: SHA256withRSA by the first anchor, by file name, that may vouch.
+//! Archives without `scheme.json`: `SHA256withRSA` by the first anchor, by file name, that may vouch.
 
 use openssl::x509::extension::KeyUsage;
 use portolan_domain::{
     build::{Authority, KeyKind},
     conflict::Conflict,
-    trust::{Anchor, AnchorSource, SignatureAlgorithm},
+    trust::{Anchor, AnchorSettings, AnchorSource, SignatureAlgorithm},
 };
 
 use crate::support::{
@@ -67,7 +67,7 @@ fn several_certificates_in_one_file_are_several_anchors() {
         &name,
         AnchorSource::Directory,
         both.as_bytes(),
-        &Default::default(),
+        &AnchorSettings::default(),
     );
     let anchors = portolan_domain::trust::TrustAnchors::new(found.unwrap());
     let by = verified_by(&legacy(&UPSTREAM, &export()), &anchors);
@@ -79,7 +79,12 @@ fn several_certificates_in_one_file_are_several_anchors() {
 fn an_anchor_in_der_is_read() {
     let der = certificate(&UPSTREAM).to_der().unwrap();
     let name = "upstream.crt".parse().unwrap();
-    let found = Anchor::from_file(&name, AnchorSource::Directory, &der, &Default::default());
+    let found = Anchor::from_file(
+        &name,
+        AnchorSource::Directory,
+        &der,
+        &AnchorSettings::default(),
+    );
     assert_eq!(
         found.unwrap()[0].certificate.sha256(),
         certificate(&UPSTREAM).sha256()
@@ -94,7 +99,12 @@ fn a_file_without_a_certificate_is_no_anchor() {
         b"hello",
         b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     ] {
-        let fault = Anchor::from_file(&name, AnchorSource::Directory, bytes, &Default::default());
+        let fault = Anchor::from_file(
+            &name,
+            AnchorSource::Directory,
+            bytes,
+            &AnchorSettings::default(),
+        );
         let fault = fault.unwrap_err();
         assert_eq!(
             fault.to_string(),

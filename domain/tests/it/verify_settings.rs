@@ -81,7 +81,7 @@ fn an_anchor_for_some_owners_verifies_nothing_for_others() {
         only_for("globex"),
         AnchorSettings {
             owners: Some([].into()),
-            ..Default::default()
+            ..AnchorSettings::default()
         },
     ] {
         let others = trust([anchor_with("ca.pem", &UPSTREAM, &owners)]);
