@@ -244,11 +244,13 @@ fn an_old_end_record_that_contradicts_zip64_is_refused() {
         (end.entries_here, end.entries) = (1, 1);
     });
     assert_eq!(fault(&contradicts), ArchiveFault::Directory);
-    let elsewhere = zip_with(&base(), |end| {
-        end.with_zip64();
-        end.start = 0;
-    });
-    assert_eq!(fault(&elsewhere), ArchiveFault::Directory);
+    for (start, size) in [(0, u32::MAX), (u32::MAX, 46)] {
+        let elsewhere = zip_with(&base(), |end| {
+            end.with_zip64();
+            (end.start, end.size) = (start, size);
+        });
+        assert_eq!(fault(&elsewhere), ArchiveFault::Directory);
+    }
 }
 
 #[test]

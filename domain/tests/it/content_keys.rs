@@ -51,7 +51,9 @@ fn a_key_that_is_missing_or_anothers_is_a_warning() {
         json!("no key"),
         json!(other),
     ] {
-        let (_, codes) = issued(&json!([{"cert": cert(), "key": key}]));
+        let (found, codes) = issued(&json!([{"cert": cert(), "key": key}]));
+        let blank = key.as_str().is_none_or(|key| key.trim().is_empty());
+        assert_eq!(found.key.is_none(), blank, "{key}");
         assert_eq!(codes, [WarningCode::CertificateKeyMismatch], "{key}");
     }
     let (found, codes) = issued(&json!([{"cert": cert()}]));

@@ -217,6 +217,20 @@ fn a_name_alone_makes_no_issuer() {
 }
 
 #[test]
+fn a_signature_alone_makes_no_issuer() {
+    // The anchor's key signed it, under the name of somebody else.
+    let renamed = ca("Another name", KeyKind::Ed25519)
+        .certificate_pem()
+        .unwrap();
+    let renamed = Authority::from_pem(&renamed, &ED25519.key_pem().unwrap()).unwrap();
+    let signing = issued(&renamed, VALID, Some(None), both());
+    says(
+        &untrusted(&signing, &root()).tried[0].reason,
+        "nor did it issue it",
+    );
+}
+
+#[test]
 fn the_anchors_own_certificate_is_used_where_subject_and_key_are_its() {
     // In the file the certificate has ended and may sign nothing; the anchor's own is right.
     let unfit = ED25519

@@ -10,8 +10,8 @@ use std::{io::Cursor, sync::LazyLock};
 
 use crate::{
     support::{
-        ED25519, NOW, OTHER, UPSTREAM, anchor, ca, export_with, outer, refusal, refused, says,
-        scheme_export, scheme_json, schemed, sign, trust, unsigned, verified_by,
+        ED25519, NOW, OTHER, UPSTREAM, anchor, ca, certificate, export_with, outer, refusal,
+        refused, says, scheme_export, scheme_json, schemed, sign, trust, unsigned, verified_by,
     },
     zips::Entry,
 };
@@ -206,11 +206,16 @@ fn a_scheme_that_cannot_be_read_is_a_broken_archive() {
     let good = scheme_json(&ED25519, "Ed25519", "Ed25519");
     let twice = good.replacen('{', r#"{"name":"x","#, 1);
     let cut = |field: &str| good.replace(field, "other");
+    let mut longer = certificate(&ED25519).to_der().unwrap();
+    longer.extend(b"more");
+    let longer = openssl::base64::encode_block(&longer);
+    let longer = format!(r#"{{"certificate":"{longer}","signature_algorithm":"x"}}"#);
     for (scheme, why) in [
         ("", "EOF"),
         ("[]", "invalid length"),
         ("null", "null"),
         (&twice, "key name twice"),
+        (&longer, "no certificate"),
         (
             &cut("\"certificate\"").replace("other", "\"other\""),
             "missing field `certificate`",
