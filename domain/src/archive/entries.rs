@@ -137,9 +137,9 @@ impl<F: Read + Seek> ZipEntries<F> {
     ) -> Result<Option<B>, E> {
         let part = self.part;
         let broken = |e| E::from(OpenError::from_zip(part, None, e));
-        let files = self.zip.files().map_err(|e| broken(e))?;
+        let files = self.zip.files().map_err(broken)?;
         while let Some(entry) = files.next() {
-            let entry = entry.map_err(|e| broken(e))?;
+            let entry = entry.map_err(broken)?;
             if entry.is_dir() {
                 continue;
             }

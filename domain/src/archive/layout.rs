@@ -3,6 +3,11 @@
 //! Offsets and sizes as in APPNOTE.TXT 6.3.10, 4.3.7 (local header), 4.3.9 (data descriptor),
 //! 4.3.12 (directory), 4.3.14 to 4.3.16 (end records).
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "only the lengths of zip records are cast: small constants"
+)]
+
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::error::ArchiveFault;

@@ -67,6 +67,10 @@ pub(super) struct Request<'a> {
     pub serial: [u8; 8],
     pub validity: Validity,
     /// CA:TRUE with this path length.
+    #[expect(
+        clippy::option_option,
+        reason = "no CA, a CA, or a CA with a path length"
+    )]
     pub ca: Option<Option<u32>>,
     pub usage: KeyUsage,
 }

@@ -44,7 +44,7 @@ pub struct Built {
 }
 
 impl ManifestSigner {
-    /// Signs with SHA256withRSA and no `scheme.json`, as every importer reads it.
+    /// Signs with `SHA256withRSA` and no `scheme.json`, as every importer reads it.
     #[must_use]
     pub fn legacy(authority: &Authority) -> Self {
         Self {

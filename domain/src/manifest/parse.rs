@@ -73,6 +73,10 @@ enum Role {
 }
 
 impl Role {
+    #[expect(
+        clippy::case_sensitive_file_extension_comparisons,
+        reason = "entries are known by their exact names"
+    )]
     fn of(name: &str) -> Self {
         match name {
             "export/meta.json" => return Self::Meta,
@@ -167,9 +171,10 @@ impl Headers {
             return Err(missing("export/consumer_types/"));
         }
         if self.has_products && !self.has_entitlements {
-            let mut error = missing("export/entitlements/");
-            error.reason = "is missing, though there are products".to_owned();
-            return Err(error);
+            return Err(ContentError {
+                reason: "is missing, though there are products".to_owned(),
+                ..missing("export/entitlements/")
+            });
         }
         consumer.identity = self.identity;
         Ok(ManifestHeader {

@@ -103,7 +103,7 @@ impl Certificate {
         self.sha256
     }
 
-    /// SHA-256 of its SubjectPublicKeyInfo: a renewed certificate of the same key has the same.
+    /// SHA-256 of its `SubjectPublicKeyInfo`: a renewed certificate of the same key has the same.
     #[must_use]
     pub fn spki_sha256(&self) -> Sha256Digest {
         self.spki_sha256

@@ -1,6 +1,6 @@
 //! The second step: who signed these bytes. A pure function of archive, anchors, owner and instant.
 //!
-//! 1. Without `scheme.json`: every anchor with an RSA key is tried with SHA256withRSA.
+//! 1. Without `scheme.json`: every anchor with an RSA key is tried with `SHA256withRSA`.
 //! 2. With it: the signing certificate must be an anchor, or a CA that an anchor issued. A leaf
 //!    never signs: leaf keys travel inside every manifest, so whoever holds one could sign.
 //! 3. The algorithm must fit the trusted certificate's key.
