@@ -184,7 +184,9 @@ fn read_ca(path: &PathBuf) -> Option<(CaFilename, Vec<u8>)> {
         .parse()
         .ok()
         .filter(|_| wanted)?;
-    let metadata = std::fs::metadata(path).ok().filter(|file| file.is_file())?;
+    let metadata = std::fs::metadata(path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)?;
     if metadata.len() > LARGEST_FILE {
         tracing::warn!(file = %path.display(), "an upstream CA file is left out: it is too large");
         return None;

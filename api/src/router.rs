@@ -86,12 +86,12 @@ pub fn document() -> openapi::OpenApi {
 /// The whole service: every route at the root and again under each compatible prefix.
 pub fn router(state: AppState) -> Router {
     let (routes, document) = routes().split_for_parts();
-    let mut router = Router::new();
+    let mut service = Router::new();
     for prefix in &state.config.http.compat_prefixes {
-        router = router.nest(prefix, routes.clone());
+        service = service.nest(prefix, routes.clone());
     }
     let docs = SwaggerUi::new("/docs").url("/docs/openapi.json", document);
-    router
+    service
         .merge(routes)
         .merge(docs)
         .fallback(not_found)

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     entity::{api_key_owners, api_keys, owners},
     error::{Result, StorageError, is_duplicate},
+    ids::new_id,
     store::Store,
 };
 
@@ -81,7 +82,7 @@ impl Store {
     /// [`StorageError::Taken`] where the name is; [`StorageError::NotFound`] for an unknown owner.
     pub async fn create_api_key(&self, key: &NewApiKey<'_>, now: OffsetDateTime) -> Result<ApiKey> {
         let transaction = self.write().await?;
-        let id = Uuid::now_v7();
+        let id = new_id();
         let row = api_keys::ActiveModel {
             id: Set(id),
             name: Set(key.name.to_owned()),

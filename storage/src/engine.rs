@@ -51,7 +51,7 @@ impl Engine {
 }
 
 /// How long a writer of SQLite waits for another one: a large import holds the lock for seconds.
-const BUSY: Duration = Duration::from_secs(60);
+const BUSY: Duration = Duration::from_mins(1);
 /// How long a request waits for a connection before it answers 503.
 const ACQUIRE: Duration = Duration::from_secs(5);
 

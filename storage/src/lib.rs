@@ -14,19 +14,13 @@
 //! both engines ([`testing`]).
 
 #![deny(missing_docs)]
-#![cfg_attr(
-    test,
-    expect(
-        clippy::unwrap_used,
-        reason = "a test that cannot go on must stop at once"
-    )
-)]
 
 mod api_keys;
 mod cdn_info;
 mod engine;
 mod entity;
 pub mod error;
+mod ids;
 mod imports;
 mod master_key;
 mod owners;

@@ -1,6 +1,7 @@
 //! The master key: a file of 32 random bytes in hexadecimal, mode 0600, outside the database.
 
 use std::{
+    fmt::Write as _,
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
@@ -50,7 +51,8 @@ impl MasterKey {
         let key = SealingKey::generate()?;
         let mut text = Zeroizing::new(String::with_capacity(2 * KEY + 1));
         for byte in key.as_bytes() {
-            text.push_str(&format!("{byte:02x}"));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
         }
         text.push('\n');
         write_new(path, text.as_bytes()).map_err(|error| {

@@ -28,7 +28,9 @@ impl Secret {
     pub fn generate() -> Result<Self, openssl::error::ErrorStack> {
         let mut bytes = [0; RANDOM / 2];
         openssl::rand::rand_priv_bytes(&mut bytes)?;
-        let random: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let random = Sha256Digest::from_bytes(&bytes)
+            .map(|hex| hex.to_string())
+            .unwrap_or_default();
         Ok(Self(format!("{PREFIX}{random}{}", checksum(&random))))
     }
 

@@ -160,6 +160,9 @@ async fn show(bar: ProgressBar, stored: Arc<AtomicU64>) {
     }
 }
 
+/// Warnings that a person is shown.
+const SHOWN: usize = 10;
+
 /// A record as a person reads it.
 fn words(record: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -193,7 +196,6 @@ fn words(record: &Value) -> String {
         ),
     ];
     let warnings = record["warnings"].as_array().cloned().unwrap_or_default();
-    const SHOWN: usize = 10;
     for warning in warnings.iter().take(SHOWN) {
         let of = warning["entitlementId"].as_str().unwrap_or_default();
         lines.push(format!("  warning       {of} {}", text(&warning["detail"])));

@@ -2,6 +2,11 @@
 //!
 //! Exit status: 0 done, 1 refused, 2 wrong use.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "help texts are shown as they are written"
+)]
+
 mod ca;
 mod context;
 mod db;

@@ -43,6 +43,7 @@ impl Paging {
         }
     }
 
+    #[must_use]
     /// Answers a page; `cursor` is that of its last item, where there is more.
     pub fn answer<T>(&self, items: Vec<T>, cursor: Option<String>) -> Paged<T> {
         let limit = self.limit.map(|limit| format!("&limit={limit}"));

@@ -288,7 +288,9 @@ impl Batcher<'_> {
     fn add(&mut self, item: Item, warnings: &mut Warnings) -> Result<(), ImportError> {
         match item {
             Item::Entitlement(entitlement, found) => {
-                found.into_iter().for_each(|warning| warnings.push(warning));
+                for warning in found {
+                    warnings.push(warning);
+                }
                 self.bytes += entitlement.certificate.as_ref().map_or(0, |c| c.cert.len()) + 4096;
                 self.entitlements.push(*entitlement);
             }
@@ -309,15 +311,17 @@ impl Batcher<'_> {
 
     fn flush(&mut self) -> Result<(), ImportError> {
         self.bytes = 0;
-        let send = |batch| self.sender.blocking_send(batch);
+        let send = |batch| {
+            let gone = |_| ImportError::Interrupted;
+            self.sender.blocking_send(batch).map_err(gone)
+        };
         let entitlements = std::mem::take(&mut self.entitlements);
         if !entitlements.is_empty() {
-            let sent = send(Batch::Entitlements(entitlements));
-            sent.map_err(|_| ImportError::Interrupted)?;
+            send(Batch::Entitlements(entitlements))?;
         }
         let files = std::mem::take(&mut self.files);
         if !files.is_empty() {
-            send(Batch::Files(files)).map_err(|_| ImportError::Interrupted)?;
+            send(Batch::Files(files))?;
         }
         Ok(())
     }

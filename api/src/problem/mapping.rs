@@ -61,7 +61,7 @@ impl From<ImportError> for ImportProblem {
             ImportError::Open(OpenError::Refused(error)) => recorded(archive(
                 "archive",
                 error.entry.as_deref(),
-                error.to_string(),
+                &error.to_string(),
             )),
             ImportError::Verify(VerifyError::Refused(refusal)) => {
                 let detail = refusal.to_string();
@@ -70,7 +70,7 @@ impl From<ImportError> for ImportProblem {
             ImportError::Verify(VerifyError::Open(OpenError::Refused(error))) => recorded(archive(
                 "signature",
                 error.entry.as_deref(),
-                error.to_string(),
+                &error.to_string(),
             )),
             ImportError::Parse(ParseError::Content(error)) => recorded(content(
                 error.entry.as_deref(),
@@ -79,7 +79,7 @@ impl From<ImportError> for ImportProblem {
             ImportError::Parse(ParseError::Open(OpenError::Refused(error))) => recorded(archive(
                 "content",
                 error.entry.as_deref(),
-                error.to_string(),
+                &error.to_string(),
             )),
             ImportError::Open(OpenError::Disk(error))
             | ImportError::Verify(VerifyError::Open(OpenError::Disk(error)))
@@ -149,13 +149,13 @@ fn reason(conflict: Conflict) -> &'static str {
     }
 }
 
-fn archive(stage: &str, entry: Option<&str>, detail: String) -> Problem {
+fn archive(stage: &str, entry: Option<&str>, detail: &str) -> Problem {
     let title = "The upload is no manifest archive";
     Problem::new(
         StatusCode::BAD_REQUEST,
         "manifest-archive-invalid",
         title,
-        format!("{}.", sentence(&detail)),
+        format!("{}.", sentence(detail)),
     )
     .with("stage", stage)
     .with("entry", entry.map_or(Value::Null, Value::from))

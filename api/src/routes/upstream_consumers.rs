@@ -30,7 +30,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         BadRequest, Refused,
     )
 )]
-pub async fn list_upstream_consumers(
+async fn list_upstream_consumers(
     Manager(caller): Manager,
     State(state): State<AppState>,
     Path(path): Path<OwnerPath>,

@@ -192,7 +192,7 @@ pub fn verified_by(upload: &[u8], anchors: &TrustAnchors) -> VerifiedBy {
     };
     match archive.verification() {
         Verification::Verified(by) => by.clone(),
-        Verification::Forced => panic!("it was forced"),
+        Verification::Forced(_) => panic!("it was forced"),
     }
 }
 

@@ -197,7 +197,7 @@ fn a_signature_is_forced_only_where_it_is_allowed_and_named() {
     ] {
         assert_eq!(
             force(upload, Allowed, &[own]).unwrap(),
-            Verification::Forced
+            Verification::Forced(own.parse().unwrap())
         );
         for (allowed, words) in [
             (Refused, vec![own]),

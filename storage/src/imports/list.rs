@@ -11,6 +11,7 @@ use super::record::{Draft, ImportRecord, Timings};
 use crate::{
     entity::imports,
     error::Result,
+    ids::new_id,
     store::{Page, Store},
 };
 
@@ -66,7 +67,7 @@ impl Store {
     ) -> Result<ImportRecord> {
         let owner = self.owner_row(&self.database, owner).await?;
         let record = ImportRecord {
-            id: Uuid::now_v7(),
+            id: new_id(),
             status: ImportStatus::Failure,
             status_message: reason.to_owned(),
             created_at: draft.now,

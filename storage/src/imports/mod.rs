@@ -1,9 +1,11 @@
 //! Imports: one transaction under a lock on the owner, and the record of what it did.
 
 mod list;
+mod pools;
 mod reconcile;
 mod record;
 mod rows;
+mod seen;
 mod transaction;
 
 pub use record::{ConsumerSnapshot, Draft, ImportRecord, Timings, Upload, VerificationSnapshot};

@@ -1,23 +1,27 @@
 //! Brings an owner's pools and entitlements to what the manifest says, by upstream ids: the new are
 //! added, the changed updated, the gone removed, and what did not change is not written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use portolan_domain::{
-    digest::Sha256Digest,
-    ids::EntitlementId,
-    import::Counts,
-    manifest::{Entitlement, Pool},
+    digest::Sha256Digest, ids::EntitlementId, import::Counts, manifest::Entitlement,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, Set,
     sea_query::{ExprTrait, OnConflict},
 };
 
-use super::rows::{content_digest, entitlement_row, pool_row};
+use super::{
+    pools::PoolReconciler,
+    rows::{content_digest, entitlement_row},
+    seen::Seen,
+};
 use crate::{
-    entity::{entitlement_ids, entitlements, pools},
+    entity::{
+        entitlement_ids,
+        entitlements::{self, Column as C},
+    },
     error::{Result, StorageError},
     seal::SealingKey,
 };
@@ -25,17 +29,14 @@ use crate::{
 /// The kind of an id that a manifest brought.
 pub(crate) const UPSTREAM: &str = "UPSTREAM";
 /// Rows looked through at once for those that are gone.
-const SWEEP: u64 = 2000;
+pub(super) const SWEEP: u64 = 2000;
 
-/// The state of one reconciliation. Digests stand for ids, so that half a million of them fit the
-/// memory budget.
+/// The state of one reconciliation.
 pub(super) struct Reconciler {
     owner: i64,
-    entitlements_before: u64,
-    pools_before: u64,
-    pools_kept: u64,
-    seen: HashSet<Sha256Digest>,
-    seen_pools: HashSet<Sha256Digest>,
+    before: u64,
+    seen: Seen,
+    pools: PoolReconciler,
     counts: Counts,
 }
 
@@ -49,11 +50,9 @@ impl Reconciler {
     pub async fn new(connection: &impl ConnectionTrait, owner: i64) -> Result<Self> {
         Ok(Self {
             owner,
-            entitlements_before: of_owner(owner).count(connection).await?,
-            pools_before: pools_of_owner(owner).count(connection).await?,
-            pools_kept: 0,
-            seen: HashSet::new(),
-            seen_pools: HashSet::new(),
+            before: of_owner(owner).count(connection).await?,
+            pools: PoolReconciler::new(connection, owner).await?,
+            seen: Seen::default(),
             counts: Counts::default(),
         })
     }
@@ -69,12 +68,11 @@ impl Reconciler {
         if let Some(taken) = Self::taken_by_others(connection, self.owner, &ids).await? {
             return Err(StorageError::EntitlementIdInUse(taken));
         }
-        self.add_pools(connection, &batch).await?;
+        self.pools.add(connection, &batch).await?;
         let stored = self.stored_digests(connection, ids).await?;
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for entitlement in batch {
-            self.seen
-                .insert(Sha256Digest::of(entitlement.id.as_str().as_bytes()));
+            self.seen.insert(entitlement.id.as_str());
             let content_sha256 = content_digest(&entitlement);
             let change = Change {
                 entitlement,
@@ -118,7 +116,7 @@ impl Reconciler {
         connection: &impl ConnectionTrait,
         ids: Vec<String>,
     ) -> Result<HashMap<String, Vec<u8>>> {
-        if self.entitlements_before == 0 {
+        if self.before == 0 {
             return Ok(HashMap::new());
         }
         let rows: Vec<(String, Vec<u8>)> = of_owner(self.owner)
@@ -132,57 +130,6 @@ impl Reconciler {
             .all(connection)
             .await?;
         Ok(rows.into_iter().collect())
-    }
-
-    /// Writes the pools of a batch that are new or changed; of several forms of one pool in one
-    /// manifest the first counts.
-    async fn add_pools(
-        &mut self,
-        connection: &impl ConnectionTrait,
-        batch: &[Entitlement],
-    ) -> Result<()> {
-        let mut first = |pool: &&Pool| {
-            self.seen_pools
-                .insert(Sha256Digest::of(pool.id.as_str().as_bytes()))
-        };
-        let wanted: Vec<&Pool> = batch.iter().map(|e| &e.pool).filter(|p| first(p)).collect();
-        let ids = wanted.iter().map(|pool| pool.id.as_str());
-        let stored: HashMap<String, pools::Model> = if self.pools_before == 0 {
-            HashMap::new()
-        } else {
-            let rows = pools_of_owner(self.owner).filter(pools::Column::Id.is_in(ids));
-            let rows = rows.all(connection).await?;
-            rows.into_iter().map(|row| (row.id.clone(), row)).collect()
-        };
-        self.pools_kept += stored.len() as u64;
-        let rows = wanted.into_iter().map(|pool| pool_row(self.owner, pool));
-        let rows: Vec<_> = rows
-            .filter(|row| stored.get(&row.id) != Some(row))
-            .collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        use pools::Column as C;
-        let replace = OnConflict::columns([C::OwnerId, C::Id])
-            .update_columns([
-                C::ProductId,
-                C::ProductName,
-                C::ContractNumber,
-                C::AccountNumber,
-                C::OrderNumber,
-                C::Quantity,
-                C::StartsAt,
-                C::EndsAt,
-            ])
-            .to_owned();
-        let rows = rows
-            .into_iter()
-            .map(|row| row.into_active_model().reset_all());
-        pools::Entity::insert_many(rows)
-            .on_conflict(replace)
-            .exec_without_returning(connection)
-            .await?;
-        Ok(())
     }
 
     async fn claim_ids(&self, connection: &impl ConnectionTrait, new: &[Change]) -> Result<()> {
@@ -212,7 +159,6 @@ impl Reconciler {
         if rows.is_empty() {
             return Ok(());
         }
-        use entitlements::Column as C;
         let replace = OnConflict::column(C::Id)
             .update_columns([
                 C::PoolId,
@@ -237,13 +183,11 @@ impl Reconciler {
     /// Removes entitlements and pools that the manifest did not name, and tells what was done.
     pub async fn remove_gone(&mut self, connection: &impl ConnectionTrait) -> Result<Counts> {
         let kept = self.counts.unchanged + self.counts.updated;
-        self.counts.removed = self.entitlements_before - kept;
+        self.counts.removed = self.before - kept;
         if self.counts.removed > 0 {
             self.sweep_entitlements(connection).await?;
         }
-        if self.pools_before > self.pools_kept {
-            self.sweep_pools(connection).await?;
-        }
+        self.pools.remove_gone(connection).await?;
         Ok(self.counts)
     }
 
@@ -263,10 +207,7 @@ impl Reconciler {
                 return Ok(());
             };
             last = end;
-            let gone: Vec<String> = ids
-                .into_iter()
-                .filter(|id| !known(&self.seen, id))
-                .collect();
+            let gone = self.seen.missing(ids);
             entitlements::Entity::delete_many()
                 .filter(entitlements::Column::OwnerId.eq(self.owner))
                 .filter(entitlements::Column::Id.is_in(gone.clone()))
@@ -279,41 +220,8 @@ impl Reconciler {
                 .await?;
         }
     }
-
-    async fn sweep_pools(&self, connection: &impl ConnectionTrait) -> Result<()> {
-        let mut last = String::new();
-        loop {
-            let ids: Vec<String> = pools_of_owner(self.owner)
-                .select_only()
-                .column(pools::Column::Id)
-                .filter(pools::Column::Id.gt(last))
-                .order_by_asc(pools::Column::Id)
-                .limit(SWEEP)
-                .into_tuple()
-                .all(connection)
-                .await?;
-            let Some(end) = ids.last().cloned() else {
-                return Ok(());
-            };
-            last = end;
-            let gone = ids.into_iter().filter(|id| !known(&self.seen_pools, id));
-            pools::Entity::delete_many()
-                .filter(pools::Column::OwnerId.eq(self.owner))
-                .filter(pools::Column::Id.is_in(gone))
-                .exec(connection)
-                .await?;
-        }
-    }
 }
 
-fn of_owner(owner: i64) -> sea_orm::Select<entitlements::Entity> {
+fn of_owner(owner: i64) -> Select<entitlements::Entity> {
     entitlements::Entity::find().filter(entitlements::Column::OwnerId.eq(owner))
-}
-
-fn pools_of_owner(owner: i64) -> sea_orm::Select<pools::Entity> {
-    pools::Entity::find().filter(pools::Column::OwnerId.eq(owner))
-}
-
-fn known(seen: &HashSet<Sha256Digest>, id: &str) -> bool {
-    seen.contains(&Sha256Digest::of(id.as_bytes()))
 }

@@ -3,6 +3,7 @@
 use portolan_domain::{
     digest::{DigestWriter, Sha256Digest},
     manifest::{Entitlement, Pool},
+    secret::PrivateKeyPem,
 };
 use sea_orm::Set;
 use std::io::Write;
@@ -76,7 +77,7 @@ pub(super) fn content_digest(entitlement: &Entitlement) -> Sha256Digest {
     fields.text(
         certificate
             .and_then(|c| c.key.as_ref())
-            .map(|key| key.expose()),
+            .map(PrivateKeyPem::expose),
     );
     fields.0.finish().1
 }

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::{anchors::read_anchors, import::ImportError, problem::Problem, view::Timestamp};
 
+/// Warnings that a person is shown.
+const SHOWN: usize = 10;
+
 /// What was found in a manifest.
 struct Found {
     manifest: Manifest<File>,
@@ -131,7 +134,6 @@ fn words(found: &Found) -> String {
         ),
         format!("entitlements  {}", found.entitlements),
     ];
-    const SHOWN: usize = 10;
     for warning in found.warnings.iter().take(SHOWN) {
         let of = warning.entitlement_id.as_ref().map(ToString::to_string);
         lines.push(format!(

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ImportQuery {
-    /// Conflicts to force, repeated. `true` is MANIFEST_OLD and `false` nothing, as old clients send.
+    /// Conflicts to force, repeated. `true` is `MANIFEST_OLD` and `false` nothing, as old clients send.
     #[serde(default)]
     #[param(required = false)]
     force: Vec<String>,
@@ -41,7 +41,7 @@ pub struct ImportQuery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnSame {
-    /// The conflict MANIFEST_SAME.
+    /// The conflict `MANIFEST_SAME`.
     Conflict,
     /// Nothing.
     Skip,

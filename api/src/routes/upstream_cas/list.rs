@@ -42,8 +42,9 @@ pub async fn list_upstream_cas(
     // Which other tenants there are is not a tenant's business.
     if let Some(owners) = caller.only_owners() {
         let own = |key: &str| owners.iter().any(|owner| owner.as_str() == key);
-        cas.iter_mut()
-            .for_each(|ca| ca.upstream_consumers.retain(|c| own(&c.owner_key)));
+        for ca in &mut cas {
+            ca.upstream_consumers.retain(|c| own(&c.owner_key));
+        }
     }
     let last = cas.last().map(|ca| ca.filename.clone());
     Ok(paging.answer(cas, last.filter(|_| names.next().is_some())))
