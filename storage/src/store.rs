@@ -3,8 +3,9 @@
 use portolan_domain::ids::OwnerKey;
 use portolan_migrations::{Migrator, MigratorTrait};
 use sea_orm::{
-    AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
-    IsolationLevel, QueryFilter, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
+    EntityTrait, IsolationLevel, QueryFilter, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 
 use crate::{
@@ -62,12 +63,8 @@ impl Store {
     /// [`StorageError::MasterKey`] where the database was sealed with another key;
     /// [`StorageError::Database`] where the schema is of a newer version.
     pub async fn migrate(&self) -> Result<()> {
+        migrate_schema(&self.database).await?;
         let transaction = self.write().await?;
-        if self.engine() == Engine::Postgres {
-            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            transaction.execute_unprepared(&lock).await?;
-        }
-        Migrator::up(&transaction, None).await?;
         self.prove_master_key(&transaction).await?;
         Ok(transaction.commit().await?)
     }
@@ -129,13 +126,7 @@ impl Store {
     /// Opens a transaction that writes. SQLite takes its write lock now, not at the first write,
     /// where it could fail because another writer came between.
     pub(crate) async fn write(&self) -> Result<DatabaseTransaction> {
-        let options = TransactionOptions {
-            isolation_level: (self.engine() == Engine::Postgres)
-                .then_some(IsolationLevel::ReadCommitted),
-            access_mode: (self.engine() == Engine::Postgres).then_some(AccessMode::ReadWrite),
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        };
-        Ok(self.database.begin_with_options(options).await?)
+        begin_write(&self.database).await
     }
 
     /// The owner's row.
@@ -169,6 +160,27 @@ impl Store {
             row: owner.key.clone(),
         })
     }
+}
+
+async fn begin_write(database: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let postgres = Engine::of(database.get_database_backend()) == Engine::Postgres;
+    let options = TransactionOptions {
+        isolation_level: postgres.then_some(IsolationLevel::ReadCommitted),
+        access_mode: postgres.then_some(AccessMode::ReadWrite),
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+    };
+    Ok(database.begin_with_options(options).await?)
+}
+
+/// Brings the schema up to this version, under a lock: one node migrates while others wait.
+pub(crate) async fn migrate_schema(database: &DatabaseConnection) -> Result<()> {
+    let transaction = begin_write(database).await?;
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+        transaction.execute_unprepared(&lock).await?;
+    }
+    Migrator::up(&transaction, None).await?;
+    Ok(transaction.commit().await?)
 }
 
 pub(crate) fn owner_not_found(key: &OwnerKey) -> StorageError {

@@ -1,0 +1,3 @@
+//! Storage on both engines: every test runs on a SQLite file and on a real PostgreSQL.
+
+mod schema;
