@@ -1,0 +1,150 @@
+//! Nothing is open: every operation of the document is tried without a credential, with a bad one,
+//! with each role that lacks, and as the manager of another owner.
+//!
+//! If you are here because a new operation failed: say in `rule` who may call it.
+
+use portolan_storage::{Role, both_engines, testing::TestDatabase};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use super::support::{Answer, TestApp};
+
+/// Who may call an operation.
+enum Rule {
+    Public,
+    Roles(&'static [Role]),
+}
+
+fn rule(operation: &str) -> Rule {
+    use Role::{Admin, Manager, Proxy};
+    match operation {
+        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" => Rule::Public,
+        "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
+        | "delete_upstream_ca" => Rule::Roles(&[Admin]),
+        "list_owners"
+        | "get_owner"
+        | "create_import"
+        | "list_imports"
+        | "list_upstream_consumers"
+        | "list_upstream_cas"
+        | "get_upstream_ca" => Rule::Roles(&[Admin, Manager]),
+        "get_cdn_info" | "get_upstream_cert" => Rule::Roles(&[Admin, Manager, Proxy]),
+        other => panic!("nobody said who may call {other}"),
+    }
+}
+
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+}
+
+fn operations() -> Vec<Operation> {
+    let document = serde_json::to_value(portolan::router::document()).unwrap();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let path = path
+                .replace("{owner_key}", "acme")
+                .replace("{entitlement_id}", "acme-0")
+                .replace("{filename}", "test.crt");
+            operations.push(Operation {
+                id: operation["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path,
+            });
+        }
+    }
+    operations
+}
+
+async fn call(app: &TestApp, operation: &Operation, key: Option<&str>) -> Answer {
+    let mut request = app.request(operation.method.clone(), &operation.path);
+    if let Some(key) = key {
+        request = request.bearer_auth(key);
+    }
+    app.send(request).await
+}
+
+async fn app_with_content(database: TestDatabase) -> TestApp {
+    let app = TestApp::start(database).await;
+    for owner in ["acme", "other"] {
+        app.owner(owner).await;
+    }
+    app.trust("test.crt", &super::manifests::CA.certificate_pem().unwrap())
+        .await;
+    let imported = app
+        .import("acme", super::manifests::manifest("acme", 1), "")
+        .await;
+    assert_eq!(imported.status, StatusCode::OK, "{}", imported.text);
+    app
+}
+
+both_engines! {
+    async fn every_operation_is_closed_to_whoever_may_not(database: TestDatabase) {
+        let app = app_with_content(database).await;
+        let mut keys = Vec::new();
+        for role in Role::ALL {
+            keys.push((role, app.key(role, &[]).await));
+        }
+        let strangers = app.key(Role::Manager, &["other"]).await;
+        let bad = format!("{}0", &app.admin[..app.admin.len() - 1]);
+        for operation in operations() {
+            let id = &operation.id;
+            let allowed = match rule(id) {
+                Rule::Public => {
+                    let answer = call(&app, &operation, None).await;
+                    assert_eq!(answer.status, StatusCode::OK, "{id}");
+                    continue;
+                }
+                Rule::Roles(allowed) => allowed,
+            };
+            for key in [None, Some("ptl_nonsense"), Some(&*bad)] {
+                let answer = call(&app, &operation, key).await;
+                answer.assert_problem(401, "unauthorized");
+                assert!(answer.header("www-authenticate").starts_with("Bearer "), "{id}");
+            }
+            for (role, key) in keys.iter().filter(|(role, _)| !allowed.contains(role)) {
+                let answer = call(&app, &operation, Some(key)).await;
+                assert_eq!(answer.status, 403, "{id} as {}: {}", role.as_str(), answer.text);
+                answer.assert_problem(403, "forbidden");
+            }
+            // Lists are cut to the caller's owners instead; see below.
+            let of_an_owner = operation.path.contains("acme");
+            if allowed.contains(&Role::Manager) && of_an_owner {
+                let answer = call(&app, &operation, Some(&strangers)).await;
+                answer.assert_problem(403, "forbidden");
+            }
+        }
+    }
+
+    async fn a_bound_key_sees_its_owners_alone(database: TestDatabase) {
+        let app = app_with_content(database).await;
+        let key = app.key(Role::Manager, &["other"]).await;
+        let get = async |path: &str| app.send(app.request(Method::GET, path).bearer_auth(&key)).await;
+        let owners = get("/owners").await.json();
+        let keys: Vec<&Value> = owners.as_array().unwrap().iter().map(|o| &o["key"]).collect();
+        assert_eq!(keys, ["other"]);
+        let cas = get("/upstream_cas").await.json();
+        assert_eq!(cas[0]["filename"], "test.crt");
+        assert_eq!(cas[0]["upstreamConsumers"], serde_json::json!([]));
+        // An owner that does not exist looks like one that is not the caller's.
+        get("/owners/nobody").await.assert_problem(403, "forbidden");
+    }
+
+    async fn a_proxys_key_bound_to_owners_reads_no_other(database: TestDatabase) {
+        let app = app_with_content(database).await;
+        let (own, other) =
+            (app.key(Role::Proxy, &["acme"]).await, app.key(Role::Proxy, &["other"]).await);
+        let path = "/entitlements/acme-0/cdn_info";
+        let get = async |key: &str| app.send(app.request(Method::GET, path).bearer_auth(key)).await;
+        assert_eq!(get(&own).await.status, 200);
+        get(&other).await.assert_problem(403, "forbidden");
+        let revoked = app.state.store.revoke_api_key("proxy-acme").await;
+        assert!(revoked.is_ok());
+        crate::support::eventually("the revoked key is refused", || async {
+            get(&own).await.status == 401
+        })
+        .await;
+    }
+}

@@ -1,0 +1,123 @@
+//! The CA later: added, removed, renewed, renamed, in the directory and over REST.
+
+use portolan_domain::build::Validity;
+use portolan_storage::both_engines;
+use reqwest::Method;
+use serde_json::{Value, json};
+use time::Duration;
+
+use super::{
+    manifests::{self, CA, STRANGER},
+    support::{TestApp, eventually, now},
+};
+
+async fn ca_of(app: &TestApp) -> Value {
+    app.get("/entitlements/acme-0/cdn_info").await.json()["caCertificate"].clone()
+}
+
+both_engines! {
+    async fn a_file_of_the_directory_counts_without_a_restart(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        app.owner("acme").await;
+        let refused = app.import("acme", manifests::manifest("acme", 1), "").await;
+        let body = refused.assert_problem(409, "manifest-conflict");
+        assert_eq!(body["conflicts"], json!(["SIGNATURE_CONFLICT"]));
+        assert_eq!(body["stage"], "signature");
+        // Only the file is written: the service finds it by itself.
+        let pem = CA.certificate_pem().unwrap();
+        std::fs::write(app.ca_dir.join("late.pem"), &pem).unwrap();
+        std::fs::write(app.ca_dir.join("notes.txt"), &pem).unwrap();
+        std::fs::write(app.ca_dir.join("broken.crt"), "no certificate").unwrap();
+        eventually("the new CA verifies", || async {
+            app.import("acme", manifests::manifest("acme", 1), "").await.status == 200
+        })
+        .await;
+        assert_eq!(ca_of(&app).await["filename"], "late.pem");
+        assert_eq!(ca_of(&app).await["pem"], pem);
+        std::fs::rename(app.ca_dir.join("late.pem"), app.ca_dir.join("named.crt")).unwrap();
+        eventually("the CA has its new name", || async {
+            ca_of(&app).await["filename"] == "named.crt"
+        })
+        .await;
+        std::fs::remove_file(app.ca_dir.join("named.crt")).unwrap();
+        eventually("the CA is missing", || async { ca_of(&app).await["status"] == "MISSING" }).await;
+        let missing = ca_of(&app).await;
+        assert_eq!(missing["filename"], "late.pem");
+        assert_eq!(missing["pem"], Value::Null);
+    }
+
+    async fn a_renewed_certificate_of_the_same_key_is_the_same_ca(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        app.owner("acme").await;
+        app.trust("old.crt", &CA.certificate_pem().unwrap()).await;
+        app.import("acme", manifests::manifest("acme", 1), "").await;
+        let before = ca_of(&app).await;
+        let validity = Validity { from: now(), until: now() + Duration::days(4000) };
+        let mut usage = openssl::x509::extension::KeyUsage::new();
+        usage.digital_signature().key_cert_sign();
+        let renewed = CA.renewed(validity, Some(None), usage).unwrap();
+        std::fs::remove_file(app.ca_dir.join("old.crt")).unwrap();
+        app.trust("new.crt", &renewed.certificate_pem().unwrap()).await;
+        eventually("the renewed CA is answered", || async {
+            ca_of(&app).await["filename"] == "new.crt"
+        })
+        .await;
+        let after = ca_of(&app).await;
+        assert_eq!(after["status"], "PRESENT");
+        assert_ne!(after["sha256"], before["sha256"]);
+    }
+
+    async fn over_rest_a_ca_is_added_shown_and_removed(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        app.owner("acme").await;
+        let new = json!({"filename": "rest.crt", "pem": CA.certificate_pem().unwrap()});
+        let added = app.json(Method::POST, "/upstream_cas", new.clone()).await;
+        assert_eq!(added.status, 201, "{}", added.text);
+        assert_eq!(added.json()["source"], "DATABASE");
+        let again = app.json(Method::POST, "/upstream_cas", new).await;
+        again.assert_problem(409, "already-exists");
+        assert_eq!(app.import("acme", manifests::manifest("acme", 1), "").await.status, 200);
+        let shown = app.get("/upstream_cas/rest.crt").await.json();
+        assert_eq!(shown["upstreamConsumers"][0]["ownerKey"], "acme");
+        assert_eq!(shown["certificates"][0]["subject"], "CN=Test CA");
+        assert_eq!(app.delete("/upstream_cas/rest.crt").await.status, 204);
+        assert_eq!(app.delete("/upstream_cas/rest.crt").await.status, 204);
+        assert_eq!(ca_of(&app).await["status"], "MISSING");
+        app.get("/upstream_cas/rest.crt").await.assert_problem(404, "ca-not-found");
+        let refused = app.import("acme", manifests::manifest("acme", 1), "?force=MANIFEST_SAME").await;
+        refused.assert_problem(409, "manifest-conflict");
+    }
+
+    async fn a_ca_over_rest_takes_no_files_name_and_must_be_one(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        app.trust("taken.crt", &CA.certificate_pem().unwrap()).await;
+        let stranger = STRANGER.certificate_pem().unwrap();
+        let taken = json!({"filename": "taken.crt", "pem": stranger});
+        let taken = app.json(Method::POST, "/upstream_cas", taken).await;
+        taken.assert_problem(409, "already-exists");
+        let none = json!({"filename": "none.crt", "pem": "no certificate"});
+        app.json(Method::POST, "/upstream_cas", none).await.assert_problem(400, "ca-invalid");
+        for name in ["../up.crt", "a/b.crt", "", ".hidden"] {
+            let bad = json!({"filename": name, "pem": stranger});
+            app.json(Method::POST, "/upstream_cas", bad).await.assert_problem(400, "bad-request");
+        }
+        app.delete("/upstream_cas/taken.crt").await.assert_problem(409, "ca-from-directory");
+    }
+
+    async fn a_ca_for_one_owner_verifies_no_other(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        app.owner("acme").await;
+        app.owner("other").await;
+        let pem = CA.certificate_pem().unwrap();
+        let bound = json!({"filename": "bound.crt", "pem": pem, "owners": ["acme"]});
+        app.json(Method::POST, "/upstream_cas", bound).await;
+        assert_eq!(app.import("acme", manifests::manifest("acme", 1), "").await.status, 200);
+        let refused = app.import("other", manifests::manifest("other", 1), "").await;
+        let body = refused.assert_problem(409, "manifest-conflict");
+        assert!(body["detail"].as_str().unwrap().contains("not set to verify"), "{body}");
+        // A second file with the same key lifts nothing.
+        app.trust("twin.crt", &pem).await;
+        let still = app.import("other", manifests::manifest("other", 1), "").await;
+        still.assert_problem(409, "manifest-conflict");
+    }
+}

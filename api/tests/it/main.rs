@@ -1,0 +1,18 @@
+//! The service over HTTP, as a client sees it: a real server on loopback, on both engines.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must stop at once, and say where"
+)]
+
+mod access;
+mod answers;
+mod cas;
+mod fixtures;
+mod imports;
+mod manifests;
+mod owners;
+mod problems;
+mod support;
