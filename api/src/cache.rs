@@ -17,7 +17,7 @@ use moka::future::Cache;
 use portolan_domain::ids::{EntitlementId, OwnerKey};
 use portolan_storage::{StorageError, Store};
 
-use crate::{anchors::AnchorStore, clock::Clock, view::finish_answer};
+use crate::{anchors::AnchorStore, clock::Clock, patience::patiently, view::finish_answer};
 
 /// How long an answer is believed without asking again.
 const FRESH: Duration = Duration::from_millis(500);
@@ -105,7 +105,8 @@ impl EntitlementCache {
             return Ok(Some(fresh(&known.answer)));
         }
         let asked = Instant::now();
-        match (self.store.entitlement_answer(id).await, known) {
+        let question = self.store.entitlement_answer(id);
+        match (patiently(question, known.is_some()).await, known) {
             (Ok(Some(found)), _) => {
                 let now = self.clock.now();
                 let answer = Arc::new(finish_answer(found, &self.anchors.current(), now));

@@ -4,7 +4,7 @@ use portolan_domain::{
     conflict::Conflict,
     ids::{ConsumerUuid, EntitlementId},
 };
-use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, SqlxError};
 use thiserror::Error;
 
 /// A verb that was not carried out. Nothing of it is stored.
@@ -75,6 +75,14 @@ pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 fn names(conflicts: &[Conflict]) -> String {
     let names: Vec<_> = conflicts.iter().map(|conflict| conflict.as_str()).collect();
     names.join(", ")
+}
+
+impl StorageError {
+    /// The database did not answer in the time that somebody had for it.
+    #[must_use]
+    pub fn timed_out() -> Self {
+        Self::Unavailable(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+    }
 }
 
 impl From<DbErr> for StorageError {

@@ -15,7 +15,7 @@ use super::{
     api_key::Secret,
     caller::{Caller, unauthorized},
 };
-use crate::problem::Problem;
+use crate::{patience::patiently, problem::Problem};
 
 /// How long a key is believed without asking again.
 const FRESH: Duration = Duration::from_millis(500);
@@ -82,7 +82,8 @@ impl Keyring {
         }
         // Before the question, so that an answer is never taken for newer than it is.
         let asked = Instant::now();
-        match (self.store.api_key(digest).await, known) {
+        let question = self.store.api_key(digest);
+        match (patiently(question, known.is_some()).await, known) {
             (Ok(Some(key)), _) => {
                 let caller = Caller {
                     name: key.name,

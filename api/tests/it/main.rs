@@ -10,9 +10,12 @@
 mod access;
 mod answers;
 mod cas;
+mod cli;
 mod fixtures;
 mod imports;
+mod kill;
 mod manifests;
+mod outage;
 mod owners;
 mod problems;
 mod support;

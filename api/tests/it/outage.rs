@@ -1,1 +1,121 @@
-//! tmp
+//! The database goes away and comes back: answers go on from memory, marked, and nothing ever looks
+//! like "not found".
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use portolan_storage::{DatabaseSettings, Engine, MasterKey, Store, testing::TestDatabase};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+use super::{
+    manifests::{self, CA},
+    support::{TestApp, eventually},
+};
+
+/// A way to the database that can be cut.
+struct Link {
+    address: String,
+    open: watch::Sender<bool>,
+    tried: Arc<AtomicBool>,
+}
+
+impl Link {
+    async fn to(target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (open, is_open) = watch::channel(true);
+        let tried = Arc::new(AtomicBool::new(false));
+        let seen = tried.clone();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (target, mut is_open) = (target.clone(), is_open.clone());
+                if !*is_open.borrow() {
+                    // Accepted and closed at once: the database is not there.
+                    seen.store(true, Ordering::SeqCst);
+                    continue;
+                }
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect(target).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = is_open.wait_for(|open| !open) => {}
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            open,
+            tried,
+        }
+    }
+}
+
+/// A service whose way to its PostgreSQL can be cut.
+async fn linked() -> (TestApp, Link) {
+    let database = TestDatabase::new(Engine::Postgres).await;
+    let url = &database.settings.url;
+    let (before, rest) = url.split_once('@').unwrap();
+    let (target, name) = rest.split_once('/').unwrap();
+    let link = Link::to(target.to_owned()).await;
+    let settings = DatabaseSettings {
+        url: format!("{before}@{}/{name}", link.address),
+        pool_size: 5,
+    };
+    let master = MasterKey::read(&database.folder.path().join("master.key")).unwrap();
+    let store = Store::connect(&settings, master).await.unwrap();
+    let app = TestApp::start_on(store, database, |_| {}).await;
+    app.owner("acme").await;
+    app.trust("test.crt", &CA.certificate_pem().unwrap()).await;
+    let imported = app.import("acme", manifests::manifest("acme", 2), "").await;
+    assert_eq!(imported.status, 200, "{}", imported.text);
+    (app, link)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_is_away_memory_answers_and_says_so() {
+    let (app, link) = linked().await;
+    let known = "/entitlements/acme-0/cdn_info";
+    let before = app.get(known).await;
+    assert!(before.headers.get("warning").is_none());
+    link.open.send_replace(false);
+    eventually("the answer is marked", || async {
+        let answer = app.get(known).await;
+        assert_eq!((answer.status.as_u16(), &answer.text), (200, &before.text));
+        answer
+            .headers
+            .get("warning")
+            .is_some_and(|w| w.to_str().unwrap().starts_with("110 "))
+    })
+    .await;
+    // What memory does not have cannot be known now: that is no 404.
+    let unknown = app.get("/entitlements/acme-1/cdn_info").await;
+    unknown.assert_problem(503, "unavailable");
+    assert!(unknown.headers.contains_key("retry-after"));
+    app.get("/health/ready")
+        .await
+        .assert_problem(503, "unavailable");
+    assert_eq!(app.get("/health/live").await.status, 200);
+    let import = app.import("acme", manifests::manifest("acme", 1), "").await;
+    import.assert_problem(503, "unavailable");
+    assert!(
+        link.tried.load(Ordering::SeqCst),
+        "nobody tried to connect again"
+    );
+    link.open.send_replace(true);
+    eventually("the database is back", || async {
+        app.get("/health/ready").await.status == 200
+    })
+    .await;
+    eventually("the mark is gone", || async {
+        app.get(known).await.headers.get("warning").is_none()
+    })
+    .await;
+    assert_eq!(app.get("/entitlements/acme-1/cdn_info").await.status, 200);
+}
