@@ -9,16 +9,16 @@ use super::ProblemBody;
 pub enum Refused {
     /// There is no valid credential.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(#[to_schema] ProblemBody),
+    Unauthorized(ProblemBody),
     /// The credential's role does not allow this, or the object is another owner's.
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] ProblemBody),
+    Forbidden(ProblemBody),
     /// The service failed; the log has more under the request's id.
     #[response(status = 500, content_type = "application/problem+json")]
-    Internal(#[to_schema] ProblemBody),
+    Internal(ProblemBody),
     /// The database does not answer; try again.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] ProblemBody),
+    Unavailable(ProblemBody),
 }
 
 /// A request that cannot be read.
@@ -26,4 +26,4 @@ pub enum Refused {
 #[response(status = 400, content_type = "application/problem+json")]
 #[expect(dead_code, reason = "read by the document alone")]
 /// The request is malformed.
-pub struct BadRequest(#[to_schema] ProblemBody);
+pub struct BadRequest(ProblemBody);
