@@ -131,15 +131,13 @@ impl AnchorStore {
     }
 
     /// Reads everything again, again and again, until the task is dropped.
-    pub async fn watch(self, changed: impl Fn() + Send) {
+    pub async fn watch(self) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            match self.reload().await {
-                Ok(true) => changed(),
-                Ok(false) => {}
-                Err(error) => tracing::error!(%error, "upstream CAs cannot be read"),
+            if let Err(error) = self.reload().await {
+                tracing::error!(%error, "upstream CAs cannot be read");
             }
         }
     }

@@ -1,12 +1,14 @@
 //! Finished answers of `cdn_info` and `upstream_cert`, by entitlement id.
 //!
 //! A first version: an answer is believed for half a second and then asked for again, so that
-//! another node's import counts within a second, and whatever this node changes makes all answers
-//! old at once. While the database is away, what is here goes on, marked `Warning: 110`.
+//! another node's import counts within a second; what this node changes makes the owner's answers
+//! old at once, and a change of the upstream CAs finishes them anew. While the database is away,
+//! what is here goes on, marked `Warning: 110`.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -14,8 +16,11 @@ use std::{
 
 use axum::body::Bytes;
 use moka::future::Cache;
-use portolan_domain::ids::{EntitlementId, OwnerKey};
-use portolan_storage::{StorageError, Store};
+use portolan_domain::{
+    ids::{EntitlementId, OwnerKey},
+    trust::TrustAnchors,
+};
+use portolan_storage::{EntitlementAnswer, StorageError, Store};
 
 use crate::{anchors::AnchorStore, clock::Clock, patience::patiently, view::finish_answer};
 
@@ -46,10 +51,20 @@ pub struct Cached {
     pub stale: bool,
 }
 
+/// What was found, and the answer that was finished from it with these anchors.
 struct Entry {
+    found: EntitlementAnswer,
     answer: Arc<Finished>,
+    anchors: Arc<TrustAnchors>,
     asked: Instant,
-    generation: u64,
+    change: u64,
+}
+
+/// Counts this node's changes, and knows the last one of each owner.
+#[derive(Default)]
+struct Changes {
+    count: AtomicU64,
+    last: RwLock<HashMap<OwnerKey, u64>>,
 }
 
 /// The cache; cheap to clone.
@@ -59,7 +74,25 @@ pub struct EntitlementCache {
     anchors: AnchorStore,
     clock: Clock,
     entries: Cache<EntitlementId, Arc<Entry>>,
-    generation: Arc<AtomicU64>,
+    changes: Arc<Changes>,
+}
+
+impl Changes {
+    fn count(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    fn note(&self, owner: &OwnerKey) {
+        let change = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
+        last.insert(owner.clone(), change);
+    }
+
+    /// Whether what was asked for after `change` is as new as the owner's last change.
+    fn covers(&self, owner: &OwnerKey, change: u64) -> bool {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        last.get(owner).is_none_or(|last| change >= *last)
+    }
 }
 
 impl EntitlementCache {
@@ -68,7 +101,8 @@ impl EntitlementCache {
     pub fn new(store: Store, anchors: AnchorStore, clock: Clock) -> Self {
         let weight = |_: &EntitlementId, entry: &Arc<Entry>| {
             let bytes = entry.answer.json.len() + entry.answer.text.as_ref().map_or(0, Bytes::len);
-            u32::try_from(bytes + 512).unwrap_or(u32::MAX)
+            // The answer, what it was finished from, and the entry around them.
+            u32::try_from(2 * bytes + 1024).unwrap_or(u32::MAX)
         };
         let entries = Cache::builder()
             .weigher(weight)
@@ -80,13 +114,13 @@ impl EntitlementCache {
             anchors,
             clock,
             entries,
-            generation: Arc::default(),
+            changes: Arc::default(),
         }
     }
 
-    /// Makes all answers old: called after every change, before it is acknowledged.
-    pub fn changed(&self) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
+    /// Makes an owner's answers old: called after every change, before it is acknowledged.
+    pub fn changed(&self, owner: &OwnerKey) {
+        self.changes.note(owner);
     }
 
     /// The answer for an entitlement; none where it is unknown.
@@ -94,46 +128,49 @@ impl EntitlementCache {
     /// # Errors
     /// [`StorageError`], where the database failed and memory has nothing as new as it must be.
     pub async fn get(&self, id: &EntitlementId) -> Result<Option<Cached>, StorageError> {
-        // Before the question: what is changed while it runs makes its answer old.
-        let generation = self.generation.load(Ordering::SeqCst);
-        let known = self
-            .entries
-            .get(id)
-            .await
-            .filter(|entry| entry.generation == generation);
-        if let Some(known) = known.as_ref().filter(|entry| entry.asked.elapsed() < FRESH) {
-            return Ok(Some(fresh(&known.answer)));
+        let known = self.entries.get(id).await;
+        let known = known.filter(|k| self.changes.covers(&k.answer.owner, k.change));
+        if let Some(known) = known.as_ref().filter(|known| known.asked.elapsed() < FRESH) {
+            return Ok(Some(self.remembered(known, false)));
         }
-        let asked = Instant::now();
+        // Before the question: what is changed while it runs makes its answer old.
+        let (change, asked) = (self.changes.count(), Instant::now());
         let question = self.store.entitlement_answer(id);
         match (patiently(question, known.is_some()).await, known) {
             (Ok(Some(found)), _) => {
-                let now = self.clock.now();
-                let answer = Arc::new(finish_answer(found, &self.anchors.current(), now));
+                let anchors = self.anchors.current();
+                let answer = Arc::new(finish_answer(&found, &anchors, self.clock.now()));
                 let entry = Entry {
+                    found,
                     answer: answer.clone(),
+                    anchors,
                     asked,
-                    generation,
+                    change,
                 };
                 self.entries.insert(id.clone(), Arc::new(entry)).await;
-                Ok(Some(fresh(&answer)))
+                let stale = false;
+                Ok(Some(Cached { answer, stale }))
             }
             (Ok(None), _) => {
                 self.entries.invalidate(id).await;
                 Ok(None)
             }
-            (Err(StorageError::Unavailable(_)), Some(known)) => Ok(Some(Cached {
-                answer: known.answer.clone(),
-                stale: true,
-            })),
+            (Err(StorageError::Unavailable(error)), Some(known)) => {
+                tracing::warn!(%error, %id, "the database is away: answered from memory");
+                Ok(Some(self.remembered(&known, true)))
+            }
             (Err(error), _) => Err(error),
         }
     }
-}
 
-fn fresh(answer: &Arc<Finished>) -> Cached {
-    Cached {
-        answer: answer.clone(),
-        stale: false,
+    /// What memory has; finished anew where the upstream CAs are others by now.
+    fn remembered(&self, known: &Entry, stale: bool) -> Cached {
+        let anchors = self.anchors.current();
+        let answer = if Arc::ptr_eq(&anchors, &known.anchors) {
+            known.answer.clone()
+        } else {
+            Arc::new(finish_answer(&known.found, &anchors, self.clock.now()))
+        };
+        Cached { answer, stale }
     }
 }

@@ -27,8 +27,7 @@ pub async fn serve(
     if let Err(error) = state.anchors.reload().await {
         tracing::error!(%error, "upstream CAs cannot be read");
     }
-    let cache = state.cache.clone();
-    let watching = tokio::spawn(state.anchors.clone().watch(move || cache.changed()));
+    let watching = tokio::spawn(state.anchors.clone().watch());
     let grace = Duration::from_secs(state.config.http.shutdown_grace_seconds);
     let store = state.store.clone();
     // Without this, a small answer waits 40 ms for the client's acknowledgement.

@@ -101,7 +101,7 @@ pub(crate) fn is_duplicate(error: &DbErr) -> bool {
 }
 
 /// Connection trouble, shutdowns (SQLSTATE class 57P), serialization failures and deadlocks
-/// (class 40), too many connections (53300), and SQLite's BUSY and LOCKED.
+/// (class 40), too many connections (53300), and SQLite's BUSY, LOCKED, IOERR, FULL and CANTOPEN.
 fn is_unavailable(error: &DbErr) -> bool {
     let runtime = match error {
         DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => return true,
@@ -123,8 +123,10 @@ fn is_unavailable(error: &DbErr) -> bool {
                 && (code.starts_with("57P") || code.starts_with("40") || code.starts_with("08"))
                 || code == "53300";
             // The primary result code is in the low byte (SQLite, "Result Codes").
-            let sqlite =
-                code.len() < 5 && code.parse::<u32>().is_ok_and(|c| matches!(c & 0xFF, 5 | 6));
+            let sqlite = code.len() < 5
+                && code
+                    .parse::<u32>()
+                    .is_ok_and(|c| matches!(c & 0xFF, 5 | 6 | 10 | 13 | 14));
             postgres || sqlite
         }),
         _ => false,

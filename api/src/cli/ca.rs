@@ -1,11 +1,11 @@
 //! `portolan ca`: upstream CAs in the database. Files of the directory are managed as files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use portolan_domain::{
     ids::{CaFilename, OwnerKey},
-    trust::{Anchor, AnchorSettings, AnchorSource},
+    trust::{Anchor, AnchorSettings, AnchorSource, Certificate},
 };
 use portolan_storage::StoredCa;
 use serde_json::{Value, json};
@@ -48,8 +48,7 @@ pub async fn run(context: &Context, command: &CaCommand) -> Result<(), CliError>
             require_scheme,
             owner,
         } => {
-            let pem = std::fs::read_to_string(file)
-                .map_err(|error| CliError::new(format!("{}: {error}", file.display())))?;
+            let pem = read_pem(file)?;
             let own_name = file
                 .file_name()
                 .and_then(|name| name.to_str())
@@ -74,6 +73,19 @@ pub async fn run(context: &Context, command: &CaCommand) -> Result<(), CliError>
             context.print(&json!({ "removed": name }), || format!("removed {name}"))
         }
     }
+}
+
+/// A file's certificates as PEM; DER is written anew.
+fn read_pem(file: &Path) -> Result<String, CliError> {
+    let fault = |why: String| CliError::new(format!("{}: {why}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| fault(error.to_string()))?;
+    if let Ok(text) = String::from_utf8(bytes.clone()) {
+        return Ok(text);
+    }
+    let certificate = Certificate::from_der(&bytes).map_err(|error| fault(error.to_string()))?;
+    certificate
+        .to_pem()
+        .map_err(|error| fault(error.to_string()))
 }
 
 async fn add(context: &Context, ca: &StoredCa) -> Result<(), CliError> {

@@ -9,6 +9,7 @@ use std::{
 
 use portolan_storage::Store;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::error::{CliError, print_line};
 use crate::{clock::Clock, config::Config, state::AppState};
@@ -23,6 +24,7 @@ pub struct Context {
     pub json: bool,
     /// The clock.
     pub clock: Clock,
+    store: OnceCell<Store>,
 }
 
 impl Context {
@@ -34,34 +36,48 @@ impl Context {
             config,
             json,
             clock,
+            store: OnceCell::new(),
         }
     }
 
-    /// Opens the database, made and brought up to date where that is needed.
+    /// The database, opened once: made and brought up to date where that is needed.
     pub async fn store(&self) -> Result<Store, CliError> {
+        let store = self.store.get_or_try_init(async || {
+            self.make_data_dir()?;
+            let master = self.config.secrets.master_key(&self.config.database)?;
+            let store = Store::connect(&self.config.database.settings(), master).await?;
+            store.migrate().await?;
+            Ok::<_, CliError>(store)
+        });
+        Ok(store.await?.clone())
+    }
+
+    /// Closes the database: SQLite then leaves one file, with everything in it.
+    pub async fn close(self) -> Result<(), CliError> {
+        if let Some(store) = self.store.into_inner() {
+            store.close().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the data directory, which nobody else can enter.
+    fn make_data_dir(&self) -> Result<(), CliError> {
         private_directory(&self.data_dir).map_err(|error| {
             let directory = self.data_dir.display();
             CliError::new(format!(
                 "the data directory {directory} cannot be made: {error}"
             ))
-        })?;
-        let master = self.config.secrets.master_key(&self.config.database)?;
-        let store = Store::connect(&self.config.database.settings(), master).await?;
-        store.migrate().await?;
-        Ok(store)
+        })
     }
 
     /// The service's parts over the database.
     pub async fn state(&self) -> Result<AppState, CliError> {
+        self.make_data_dir()?;
         if let Some(directory) = &self.config.import.upstream_ca_dir {
             std::fs::create_dir_all(directory)?;
         }
-        let store = self.store().await?;
-        Ok(AppState::new(
-            store,
-            self.config.clone(),
-            self.clock.clone(),
-        )?)
+        let (store, config) = (self.store().await?, self.config.clone());
+        Ok(AppState::new(store, config, self.clock.clone())?)
     }
 
     /// Prints a result: for a program as it is, for a person in these words.

@@ -18,10 +18,7 @@ use super::{
     key::generate,
     remote::Remote,
 };
-use crate::{
-    config::{Config, Overrides},
-    server,
-};
+use crate::{config::Config, server};
 
 /// The demo's options.
 #[derive(Args)]
@@ -81,11 +78,7 @@ pub async fn run(outer: &Context, args: &DemoArgs) -> Result<(), CliError> {
 }
 
 fn fresh_context(outer: &Context, folder: &Path) -> Result<Context, CliError> {
-    let overrides = Overrides {
-        listen: Some(outer.config.http.listen.clone()),
-        ..Overrides::default()
-    };
-    let config = Config::load(folder, &overrides)?;
+    let config = Config::for_directory(folder, Some(&outer.config.http.listen))?;
     Ok(Context::new(folder.to_owned(), config, outer.json))
 }
 
@@ -122,9 +115,10 @@ async fn show(context: &Context, url: &str, key: &str, manifest: &Path) -> Resul
     let record = remote
         .import(manifest, OWNER, &[], &ProgressBar::hidden())
         .await?;
-    let (status, counts) = (&record["status"], &record["counts"]["added"]);
-    let by = &record["verification"]["caFilename"];
-    let algorithm = &record["verification"]["algorithm"];
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let (status, counts) = (text(&record["status"]), &record["counts"]["added"]);
+    let by = text(&record["verification"]["caFilename"]);
+    let algorithm = text(&record["verification"]["algorithm"]);
     step(
         "4",
         &format!("imported: {status}, {counts} entitlements, verified by {by} with {algorithm}"),

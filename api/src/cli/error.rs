@@ -48,11 +48,7 @@ impl CliError {
 
 impl From<Problem> for CliError {
     fn from(problem: Problem) -> Self {
-        let body = json!({
-            "type": format!("urn:portolan:problem:{}", problem.slug()),
-            "status": problem.status().as_u16(), "detail": problem.detail(),
-        });
-        Self::from_body(body)
+        Self::from_body(problem.to_value())
     }
 }
 

@@ -20,7 +20,7 @@ mod owner;
 mod remote;
 mod serve;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -147,27 +147,29 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         listen: global.listen,
         upstream_ca_dir: global.upstream_ca_dir,
     };
-    let demo = matches!(cli.command, Command::Demo(_));
     let data_dir = global.data_dir;
-    let config = if demo {
-        // A demo never touches what is here: it has a directory of its own.
-        let mut config = Config::default();
-        config.http.listen = overrides.listen.unwrap_or(config.http.listen);
-        config
-    } else {
-        Config::load(&data_dir, &overrides)?
+    // A demo never touches what is here: it has a directory and a configuration of its own.
+    let config = match &cli.command {
+        Command::Demo(_) => Config::for_directory(&data_dir, overrides.listen.as_deref())?,
+        _ => Config::load(&data_dir, &overrides)?,
     };
     start_log(&config, &cli.command);
     let context = Context::new(data_dir, config, global.json);
-    match cli.command {
-        Command::Serve => serve::run(&context).await,
-        Command::Demo(args) => demo::run(&context, &args).await,
-        Command::Import(args) => import::run(&context, &args).await,
-        Command::Manifest(command) => manifest::run(&context, &command),
-        Command::Owner(command) => owner::run(&context, &command).await,
-        Command::Ca(command) => ca::run(&context, &command).await,
-        Command::Key(command) => key::run(&context, &command).await,
-        Command::Db(command) => db::run(&context, &command).await,
+    let done = dispatch(&context, cli.command).await;
+    let closed = context.close().await;
+    done.and(closed)
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Serve => serve::run(context).await,
+        Command::Demo(args) => demo::run(context, &args).await,
+        Command::Import(args) => import::run(context, &args).await,
+        Command::Manifest(command) => manifest::run(context, &command),
+        Command::Owner(command) => owner::run(context, &command).await,
+        Command::Ca(command) => ca::run(context, &command).await,
+        Command::Key(command) => key::run(context, &command).await,
+        Command::Db(command) => db::run(context, &command).await,
         Command::Config(ConfigCommand::Check) => context.print_config(),
         Command::MasterKey(_) | Command::Openapi => Ok(()),
     }
@@ -183,10 +185,13 @@ fn start_log(config: &Config, command: &Command) {
     };
     let filter =
         EnvFilter::try_from_env("PORTOLAN_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second subscriber in one process is a test's: the first one stays.
     let _ = match config.log.format {
         LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
+        LogFormat::Json => log.json().with_span_list(false).try_init(),
     };
 }

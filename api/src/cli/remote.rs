@@ -87,8 +87,11 @@ impl Remote {
     async fn send(&self, request: RequestBuilder) -> Result<Value, CliError> {
         let answer = request.bearer_auth(&self.key).send().await;
         let answer = answer.map_err(|error| {
-            let reason =
-                std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+            let mut innermost: &dyn std::error::Error = &error;
+            while let Some(source) = innermost.source() {
+                innermost = source;
+            }
+            let reason = innermost.to_string();
             CliError::new(format!("{} does not answer: {reason}", self.server))
         })?;
         read(answer).await

@@ -25,7 +25,8 @@ pub enum LogFormat {
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
-            filter: "info".to_owned(),
+            // PostgreSQL's notices ("already exists, skipping") are no news.
+            filter: "info,sqlx::postgres::notice=warn".to_owned(),
             format: LogFormat::Text,
         }
     }

@@ -97,6 +97,19 @@ impl Config {
         Ok(config)
     }
 
+    /// The defaults for a data directory: no file and no environment is read.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the address is none.
+    pub fn for_directory(data_dir: &Path, listen: Option<&str>) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        if let Some(listen) = listen {
+            listen.clone_into(&mut config.http.listen);
+        }
+        config.resolve(data_dir)?;
+        Ok(config)
+    }
+
     fn apply(&mut self, overrides: &Overrides) {
         if let Some(url) = &overrides.database_url {
             self.database.url = Some(url.clone());

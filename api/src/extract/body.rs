@@ -42,7 +42,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let body = Limited::new(request.into_body(), LARGEST).collect().await;
         let bytes = body.map_err(|error| {
             if error.is::<LengthLimitError>() {
-                let detail = format!("A JSON body may have {LARGEST} bytes.");
+                let detail = format!("A JSON body may have at most {LARGEST} bytes.");
                 let status = StatusCode::PAYLOAD_TOO_LARGE;
                 Problem::new(status, "body-too-large", "The body is too large", detail)
             } else {

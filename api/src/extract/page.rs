@@ -46,14 +46,12 @@ impl Paging {
     #[must_use]
     /// Answers a page; `cursor` is that of its last item, where there is more.
     pub fn answer<T>(&self, items: Vec<T>, cursor: Option<String>) -> Paged<T> {
-        let limit = self.limit.map(|limit| format!("&limit={limit}"));
-        // The items' cursors are ids and keys: nothing in them needs escaping. A relative reference
-        // stays right behind any proxy and prefix.
-        let next = cursor.map(|cursor| {
-            format!(
-                "<?cursor={cursor}{}>; rel=\"next\"",
-                limit.unwrap_or_default()
-            )
+        // A relative reference stays right behind any proxy and prefix.
+        let next = cursor.and_then(|cursor| {
+            let limit = self.limit.map(|limit| ("limit", limit.to_string()));
+            let query: Vec<_> = limit.into_iter().chain([("cursor", cursor)]).collect();
+            let query = serde_html_form::to_string(query).ok()?;
+            Some(format!("<?{query}>; rel=\"next\""))
         });
         Paged { items, next }
     }

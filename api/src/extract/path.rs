@@ -21,7 +21,12 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             .map_err(|error| Problem::bad_request(format!("The path cannot be read: {error}.")))?;
         #[expect(clippy::disallowed_types, reason = "this is what replaces it")]
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        let path = path.map_err(|error| Problem::bad_request(error.body_text()))?;
+        let path = path.map_err(|error| {
+            // The framework's words begin with "Invalid URL: ".
+            let text = error.body_text();
+            let why = text.strip_prefix("Invalid URL: ").unwrap_or(&text);
+            Problem::bad_request(format!("The path cannot be read: {why}."))
+        })?;
         Ok(Self(path.0))
     }
 }

@@ -59,7 +59,7 @@ fn unsupported() -> Problem {
 
 fn too_large(limit: u64) -> Problem {
     let title = "The upload is too large";
-    let detail = format!("A manifest may have {limit} bytes (import.limits.upload_bytes).");
+    let detail = format!("A manifest may have at most {limit} bytes (import.limits.upload_bytes).");
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "upload-too-large",

@@ -24,19 +24,19 @@ impl From<StorageError> for Problem {
         match error {
             StorageError::NotFound { what, ref name } => not_found(what, name),
             StorageError::Taken { .. } => {
-                conflict("already-exists", "It exists already", error.to_string())
+                conflict("already-exists", "It exists already", &error.to_string())
             }
-            StorageError::InUse { .. } => conflict("in-use", "It is in use", error.to_string()),
+            StorageError::InUse { .. } => conflict("in-use", "It is in use", &error.to_string()),
             StorageError::Conflicts(conflicts) => conflicting(&conflicts, None),
             StorageError::UpstreamConsumerInUse(_) => conflict(
                 "upstream-consumer-in-use",
                 "The upstream consumer belongs to another owner",
-                format!("{error}. Import it there, or undo that owner's import first."),
+                &format!("{error}. Import it into that owner."),
             ),
             StorageError::EntitlementIdInUse(_) => conflict(
                 "entitlement-id-in-use",
                 "An entitlement id is taken",
-                format!("{error}. Ids are one namespace over all owners; nothing forces this."),
+                &format!("{error}. Ids are one namespace over all owners; nothing forces this."),
             ),
             StorageError::Unavailable(error) => unavailable(&error),
             StorageError::MasterKey(_)
@@ -119,8 +119,8 @@ fn not_found(what: &'static str, name: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, slug, title, detail)
 }
 
-fn conflict(slug: &'static str, title: &'static str, detail: String) -> Problem {
-    Problem::new(StatusCode::CONFLICT, slug, title, detail)
+fn conflict(slug: &'static str, title: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, slug, title, sentence(detail))
 }
 
 /// Conflicts of an import that were not forced.
@@ -128,8 +128,8 @@ fn conflicting(conflicts: &[Conflict], detail: Option<String>) -> Problem {
     let names: Vec<&str> = conflicts.iter().map(|conflict| conflict.as_str()).collect();
     let detail = detail.unwrap_or_else(|| {
         let reasons: Vec<&str> = conflicts.iter().map(|conflict| reason(*conflict)).collect();
-        let (reasons, forces) = (reasons.join("; "), names.join("&force="));
-        format!("{reasons}. Nothing was changed. To import it all the same: force={forces}.")
+        let (reasons, forces) = (reasons.join(". "), names.join(", "));
+        format!("{reasons}. Nothing was changed. To import it all the same, force {forces}.")
     });
     let title = "The manifest conflicts with what is here";
     Problem::new(StatusCode::CONFLICT, "manifest-conflict", title, detail).with("conflicts", names)
@@ -155,7 +155,7 @@ fn archive(stage: &str, entry: Option<&str>, detail: &str) -> Problem {
         StatusCode::BAD_REQUEST,
         "manifest-archive-invalid",
         title,
-        format!("{}.", sentence(detail)),
+        sentence(detail),
     )
     .with("stage", stage)
     .with("entry", entry.map_or(Value::Null, Value::from))
@@ -173,12 +173,18 @@ fn content(entry: Option<&str>, detail: String) -> Problem {
     .with("entry", entry.map_or(Value::Null, Value::from))
 }
 
+/// A text as a sentence. File names keep their case.
 fn sentence(text: &str) -> String {
+    let first_word = text.split(' ').next().unwrap_or_default();
+    let stop = if text.ends_with('.') { "" } else { "." };
+    if first_word.contains(['.', '/']) {
+        return format!("{text}{stop}");
+    }
     let mut letters = text.chars();
     let first = letters
         .next()
         .map(|letter| letter.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
+    format!("{}{}{stop}", first.unwrap_or_default(), letters.as_str())
 }
 
 /// The database is away. An outage must never look like "not found".

@@ -12,7 +12,7 @@ use axum::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{MEDIA_TYPE, Problem};
+use super::{MEDIA_TYPE, Problem, drain::SharedBody};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -45,18 +45,22 @@ pub async fn finish(mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = &*id.0, %method, path);
+    let body = SharedBody::of(&mut request);
     let mut response = next.run(request).instrument(span.clone()).await;
 
     // Extractors and the framework refuse with plain text; nothing of that kind leaves here.
     let refused = response.status().is_client_error() || response.status().is_server_error();
+    if let Some(body) = body.filter(|_| refused) {
+        body.drain().await;
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = write(problem, &path, &id);
+        response = write(&problem, &path, &id);
     } else if refused && !is_problem(&response) {
         let mut problem = generic(response.status());
         if let Some(allow) = response.headers().get(header::ALLOW) {
             problem = problem.header(header::ALLOW, allow.clone());
         }
-        response = write(problem, &path, &id);
+        response = write(&problem, &path, &id);
     }
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(X_REQUEST_ID, value);
@@ -72,7 +76,7 @@ fn is_problem(response: &Response) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(MEDIA_TYPE.as_bytes()))
 }
 
-fn write(problem: Problem, path: &str, id: &RequestId) -> Response {
+fn write(problem: &Problem, path: &str, id: &RequestId) -> Response {
     let (status, headers) = (problem.status, problem.headers.clone());
     let body = Body::from(problem.body(path, &id.0));
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];

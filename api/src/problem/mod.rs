@@ -1,5 +1,6 @@
 //! Refusals: `application/problem+json` (RFC 9457) for everything, the framework's own included.
 
+mod drain;
 mod mapping;
 mod middleware;
 mod responses;
@@ -127,19 +128,28 @@ impl Problem {
         )
     }
 
+    /// The refusal of a command, as a program reads it: without a request there is neither path nor id.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let mut body = self.extra.clone();
+        body.insert(
+            "type".to_owned(),
+            format!("urn:portolan:problem:{}", self.slug).into(),
+        );
+        body.insert("title".to_owned(), self.title.into());
+        body.insert("status".to_owned(), self.status.as_u16().into());
+        body.insert("detail".to_owned(), self.detail.clone().into());
+        Value::Object(body)
+    }
+
     /// The body as JSON.
-    fn body(self, instance: &str, request_id: &str) -> Vec<u8> {
-        let mut body = self.extra;
-        let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        set("type", format!("urn:portolan:problem:{}", self.slug).into());
-        set("title", self.title.into());
-        set("status", self.status.as_u16().into());
-        set("detail", self.detail.clone().into());
-        set("instance", instance.into());
-        set("requestId", request_id.into());
-        set("displayMessage", self.detail.into());
-        set("requestUuid", request_id.into());
-        Value::Object(body).to_string().into_bytes()
+    fn body(&self, instance: &str, request_id: &str) -> Vec<u8> {
+        let mut body = self.to_value();
+        body["instance"] = instance.into();
+        body["requestId"] = request_id.into();
+        body["requestUuid"] = request_id.into();
+        body["displayMessage"] = self.detail.as_str().into();
+        body.to_string().into_bytes()
     }
 }
 

@@ -21,7 +21,6 @@ pub enum Refused {
     Unavailable(ProblemBody),
 }
 
-/// A request that cannot be read.
 #[derive(IntoResponses)]
 #[response(status = 400, content_type = "application/problem+json")]
 #[expect(dead_code, reason = "read by the document alone")]

@@ -151,7 +151,7 @@ pub fn recorded_ca(ca: Option<&RecordedCa>, anchors: &TrustAnchors) -> CaCertifi
 /// Writes an answer once, for all who ask.
 #[must_use]
 pub fn finish_answer(
-    found: EntitlementAnswer,
+    found: &EntitlementAnswer,
     anchors: &TrustAnchors,
     now: OffsetDateTime,
 ) -> Finished {
@@ -159,18 +159,18 @@ pub fn finish_answer(
     let info = CdnInfo {
         entitlement_id: found.id.to_string(),
         owner_key: found.owner.to_string(),
-        pool_id: Some(found.pool_id),
-        upstream_entitlement_id: Some(found.upstream_id),
-        upstream_consumer_uuid: found.consumer_uuid,
+        pool_id: Some(found.pool_id.clone()),
+        upstream_entitlement_id: Some(found.upstream_id.clone()),
+        upstream_consumer_uuid: found.consumer_uuid.clone(),
         ca_certificate: ca_certificate(found.ca.as_ref(), &found.cdn, anchors),
-        cdn_url: found.cdn.url,
-        cdn_label: found.cdn.label,
+        cdn_url: found.cdn.url.clone(),
+        cdn_label: found.cdn.label.clone(),
         upstream_certificate: certificate.map(|c| UpstreamCertificate::of(c, now)),
     };
     let json = serde_json::to_vec(&info).unwrap_or_default();
     let digest = Sha256Digest::of(&json).to_string();
     Finished {
-        owner: found.owner,
+        owner: found.owner.clone(),
         etag: format!("\"{}\"", &digest[..32]),
         json: json.into(),
         text: info

@@ -88,7 +88,8 @@ both_engines! {
             keys.push((role, app.key(role, &[]).await));
         }
         let strangers = app.key(Role::Manager, &["other"]).await;
-        let bad = format!("{}0", &app.admin[..app.admin.len() - 1]);
+        let (start, last) = app.admin.split_at(app.admin.len() - 1);
+        let bad = format!("{start}{}", if last == "0" { "1" } else { "0" });
         for operation in operations() {
             let id = &operation.id;
             let allowed = match rule(id) {
@@ -128,6 +129,13 @@ both_engines! {
         let cas = get("/upstream_cas").await.json();
         assert_eq!(cas[0]["filename"], "test.crt");
         assert_eq!(cas[0]["upstreamConsumers"], serde_json::json!([]));
+        let bound = serde_json::json!({
+            "filename": "bound.crt", "pem": crate::manifests::STRANGER.certificate_pem().unwrap(),
+            "owners": ["acme", "other"],
+        });
+        assert_eq!(app.json(Method::POST, "/upstream_cas", bound).await.status, 201);
+        let shown = get("/upstream_cas/bound.crt").await.json();
+        assert_eq!(shown["owners"], serde_json::json!(["other"]));
         // An owner that does not exist looks like one that is not the caller's.
         get("/owners/nobody").await.assert_problem(403, "forbidden");
     }

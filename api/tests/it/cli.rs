@@ -235,7 +235,12 @@ async fn a_manifest_is_made_verified_and_inspected() {
         "{verified}"
     );
     for scheme in [
-        "rsa", "ecdsa", "ed25519", "ml-dsa44", "ml-dsa65", "ml-dsa87",
+        "rsa",
+        "ecdsa",
+        "ed25519",
+        "ml-dsa-44",
+        "ml-dsa-65",
+        "ml-dsa-87",
     ] {
         let ca = format!("ca-{scheme}");
         let build = [
@@ -247,6 +252,18 @@ async fn a_manifest_is_made_verified_and_inspected() {
             .await;
         assert_eq!(verified["verification"]["outcome"], "VERIFIED", "{scheme}");
     }
+}
+
+#[tokio::test]
+async fn a_ca_that_cannot_sign_so_makes_no_file() {
+    let desk = Desk::new();
+    desk.done(&manifest("m.zip")).await;
+    let build = [
+        "manifest", "build", "--ca-dir", "ca", "--out", "x.zip", "--scheme", "ed25519",
+    ];
+    let said = desk.refused(1, &build).await;
+    assert!(said.contains("its key is not one for Ed25519"), "{said}");
+    assert!(!desk.path("x.zip").exists());
 }
 
 fn mode(path: &Path) -> u32 {
@@ -279,9 +296,16 @@ async fn what_holds_secrets_is_for_its_owner_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demo_shows_the_main_job() {
     let desk = Desk::new();
-    let printed = desk
-        .done(&["demo", "--once", "--listen", "127.0.0.1:0"])
-        .await;
+    // Whatever is configured here, a demo leaves it alone.
+    let mut demo = desk.command(&["demo", "--once", "--listen", "127.0.0.1:0"]);
+    demo.env(
+        "PORTOLAN__DATABASE__URL",
+        format!("sqlite://{}", desk.path("real.db").display()),
+    );
+    let output = demo.output().await.unwrap();
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!desk.path("real.db").exists() && !desk.path("data").exists());
     assert!(
         printed.contains("\"cdnUrl\": \"https://cdn.example.com:8443\""),
         "{printed}"

@@ -104,6 +104,14 @@ async fn while_the_database_is_away_memory_answers_and_says_so() {
     assert_eq!(app.get("/health/live").await.status, 200);
     let import = app.import("acme", manifests::manifest("acme", 1), "").await;
     import.assert_problem(503, "unavailable");
+    // What an operator takes away counts all the same.
+    std::fs::remove_file(app.ca_dir.join("test.crt")).unwrap();
+    eventually("the CA is missing", || async {
+        let answer = app.get(known).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["caCertificate"]["status"] == "MISSING"
+    })
+    .await;
     assert!(
         link.tried.load(Ordering::SeqCst),
         "nobody tried to connect again"

@@ -59,4 +59,17 @@ both_engines! {
         assert!(page.text.contains("swagger-ui"));
         assert_eq!(app.get("/health/live").await.json()["status"], "up");
     }
+
+    async fn an_early_refusal_reaches_a_client_that_still_sends(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        for size in [100, 300 << 10, 5 << 20] {
+            for _ in 0..10 {
+                let request = app.request(Method::POST, "/owners/acme/imports");
+                let request = request.header("content-type", "application/zip");
+                app.send(request.body(vec![0; size])).await.assert_problem(401, "unauthorized");
+                let missing = app.import("nobody", vec![0; size], "").await;
+                missing.assert_problem(404, "owner-not-found");
+            }
+        }
+    }
 }

@@ -84,6 +84,14 @@ impl ManifestSigner {
         }
     }
 
+    /// Refuses a key that cannot sign with the algorithm: the file would be of no use to anybody.
+    fn check(&self) -> Result<(), BuildError> {
+        let checked = self.algorithm.check_key(&self.key);
+        checked.map_err(|misfit| {
+            BuildError::Description(format!("the CA cannot sign so: {}", misfit.0))
+        })
+    }
+
     fn sign(&self, message: &mut impl Read) -> Result<Vec<u8>, BuildError> {
         let Some(digest) = self.algorithm.digest() else {
             let mut whole = Vec::new();
@@ -119,6 +127,7 @@ pub fn write_manifest<F: Read + Write + Seek>(
     now: OffsetDateTime,
     (out, mut spool): (impl Write, F),
 ) -> Result<Built, BuildError> {
+    signer.check()?;
     let content = Content::new(description, ca, now)?;
     let mut zip = ZipWriter::new_stream(&mut spool);
     for (path, bytes) in content.headers()?.iter().chain(extra) {

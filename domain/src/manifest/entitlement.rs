@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ids::{EntitlementId, PoolId},
     import::{Warning, WarningCode},
+    trust::rfc3339,
 };
 
 /// An upstream entitlement.
@@ -177,7 +178,7 @@ fn warnings(
     if let Some(ended) = entitlement.ends_at.filter(|end| *end < at) {
         warn(
             WarningCode::EntitlementEnded,
-            format!("it ended on {ended}"),
+            format!("it ended on {}", rfc3339(ended)),
         );
     }
     let Some(seen) = seen else {

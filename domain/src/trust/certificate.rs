@@ -177,9 +177,12 @@ impl Certificate {
     #[must_use]
     pub fn invalid_at(&self, at: OffsetDateTime) -> Option<String> {
         if at < self.not_before {
-            Some(format!("it is not valid before {}", self.not_before))
+            Some(format!(
+                "it is not valid before {}",
+                rfc3339(self.not_before)
+            ))
         } else if at > self.not_after {
-            Some(format!("it ended on {}", self.not_after))
+            Some(format!("it ended on {}", rfc3339(self.not_after)))
         } else {
             None
         }
@@ -258,6 +261,12 @@ fn refuse_encrypted(pem: &[u8]) -> Result<(), CertificateError> {
 fn same_name(issuer: &X509Ref, subject: &X509Ref) -> bool {
     let names = issuer.subject_name().try_cmp(subject.issuer_name());
     names.is_ok_and(std::cmp::Ordering::is_eq)
+}
+
+/// An instant as people and programs read it (RFC 3339).
+pub(crate) fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&time::format_description::well_known::Rfc3339)
+        .unwrap_or_else(|_| at.to_string())
 }
 
 fn instant(time: &Asn1TimeRef) -> Result<OffsetDateTime, ErrorStack> {

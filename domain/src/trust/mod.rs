@@ -9,6 +9,7 @@ mod verify;
 
 pub use algorithm::{KeyMisfit, SignatureAlgorithm};
 pub use anchors::{Anchor, AnchorFault, AnchorSettings, AnchorSource, CaStatus, TrustAnchors};
+pub(crate) use certificate::rfc3339;
 pub use certificate::{Certificate, CertificateError};
 pub use refusal::{Refusal, TriedAnchor};
 pub use scheme::SigningScheme;

@@ -64,7 +64,8 @@ impl fmt::Display for Refusal {
         }
         f.write_str(
             " If you trust whoever made this manifest, install the CA that signs its manifests: \
-             put its certificate into the upstream CA directory, or POST it to /upstream_cas.",
+             put its certificate into the upstream CA directory, POST it to /upstream_cas, \
+             or run portolan ca add FILE.",
         )
     }
 }

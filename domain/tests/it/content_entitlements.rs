@@ -119,7 +119,7 @@ fn a_warning_names_the_entitlement_and_changes_the_status() {
     let [ended, lacking] = &warnings[..] else {
         panic!("two warnings were expected: {warnings:?}");
     };
-    assert_eq!(ended.detail, "it ended on 1970-01-01 0:00:00.0 +00:00:00");
+    assert_eq!(ended.detail, "it ended on 1970-01-01T00:00:00Z");
     assert_eq!(lacking.code, WarningCode::EntitlementWithoutCertificate);
     for warning in [ended, lacking] {
         assert_eq!(warning.entitlement_id.as_ref().unwrap().as_str(), "e1");

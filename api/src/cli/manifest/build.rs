@@ -1,7 +1,7 @@
 //! `portolan manifest build`: a signed manifest from a small description.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -51,10 +51,13 @@ pub enum SchemeName {
     /// Ed25519
     Ed25519,
     /// ML-DSA-44
+    #[value(name = "ml-dsa-44", alias = "ml-dsa44")]
     MlDsa44,
     /// ML-DSA-65
+    #[value(name = "ml-dsa-65", alias = "ml-dsa65")]
     MlDsa65,
     /// ML-DSA-87
+    #[value(name = "ml-dsa-87", alias = "ml-dsa87")]
     MlDsa87,
 }
 
@@ -105,12 +108,18 @@ pub fn run(context: &Context, args: &BuildArgs) -> Result<(), CliError> {
     let authority = authority(&args.ca_dir, args.scheme, now)?;
     let signer = args.scheme.signer(&authority)?;
     // Beside its final place, and renamed when it is whole.
-    let draft = args.out.with_extension("part");
-    let out = BufWriter::new(File::create(&draft)?);
-    let spool = tempfile::tempfile()?;
-    let built = write_manifest(&description, (&authority, &signer), &[], now, (out, spool));
-    let built = built.inspect_err(|_| _ = fs::remove_file(&draft))?;
-    fs::rename(&draft, &args.out)?;
+    let shown = args.out.display();
+    let fault = |error: io::Error| CliError::new(format!("{shown} cannot be written: {error}"));
+    let folder = args
+        .out
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(fault)?;
+    let (out, spool) = (BufWriter::new(draft.as_file()), tempfile::tempfile()?);
+    let built = write_manifest(&description, (&authority, &signer), &[], now, (out, spool))?;
+    draft
+        .persist(&args.out)
+        .map_err(|error| fault(error.error))?;
     let value = json!({
         "file": args.out, "entitlements": built.entitlements, "ca": args.ca_dir.join("ca.crt"),
     });

@@ -111,7 +111,7 @@ pub async fn create_import(
     let dry_run = options.dry_run;
     let record = importer.import(&owner, upload, options).await?;
     if !dry_run {
-        state.cache.changed();
+        state.cache.changed(&owner);
     }
     let mut record = ImportRecord::from(record);
     record.dry_run = dry_run;

@@ -30,7 +30,7 @@ pub async fn delete_owner(
     Path(path): Path<OwnerPath>,
 ) -> Result<StatusCode, Problem> {
     match state.store.delete_owner(&path.owner_key).await {
-        Ok(()) => state.cache.changed(),
+        Ok(()) => state.cache.changed(&path.owner_key),
         Err(StorageError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
     }

@@ -1,5 +1,7 @@
 //! `GET /health/live` and `/health/ready`: for whoever restarts it, and for whoever sends it traffic.
 
+use std::time::Duration;
+
 use axum::{
     extract::State,
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
@@ -47,16 +49,14 @@ pub async fn get_liveness() -> Json<Health> {
     )
 )]
 pub async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
-    state.store.ping().await.map_err(|_| {
+    // A load balancer wants its answer now, not after the pool's patience.
+    let ping = tokio::time::timeout(Duration::from_secs(1), state.store.ping()).await;
+    if !matches!(ping, Ok(Ok(()))) {
         let detail = "The database does not answer.";
         let title = "The service is not available";
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            title,
-            detail,
-        )
-        .header(RETRY_AFTER, HeaderValue::from_static("5"))
-    })?;
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(Problem::new(status, "unavailable", title, detail)
+            .header(RETRY_AFTER, HeaderValue::from_static("5")));
+    }
     Ok(Json(Health { status: "up" }))
 }

@@ -92,7 +92,6 @@ pub async fn create_upstream_ca(
     };
     state.store.add_upstream_ca(&ca, state.clock.now()).await?;
     state.anchors.reload().await?;
-    state.cache.changed();
     let anchors = state.anchors.current();
     let added = UpstreamCa::find(&state, &anchors, &ca.filename).await?;
     let added = added.ok_or_else(|| unknown(&ca.filename))?;

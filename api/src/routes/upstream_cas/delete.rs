@@ -32,7 +32,6 @@ pub async fn delete_upstream_ca(
 ) -> Result<StatusCode, Problem> {
     let removed = state.store.remove_upstream_ca(&path.filename).await?;
     state.anchors.reload().await?;
-    state.cache.changed();
     let is_file =
         state.anchors.current().iter().any(|anchor| {
             anchor.filename == path.filename && anchor.source == AnchorSource::Directory

@@ -31,11 +31,6 @@ pub async fn get_upstream_ca(
 ) -> Result<Json<UpstreamCa>, Problem> {
     let anchors = state.anchors.current();
     let found = UpstreamCa::find(&state, &anchors, &path.filename).await?;
-    let mut ca = found.ok_or_else(|| unknown(&path.filename))?;
-    if let Some(owners) = caller.only_owners() {
-        let own = |key: &str| owners.iter().any(|owner| owner.as_str() == key);
-        ca.upstream_consumers
-            .retain(|consumer| own(&consumer.owner_key));
-    }
-    Ok(Json(ca))
+    let ca = found.ok_or_else(|| unknown(&path.filename))?;
+    Ok(Json(ca.for_caller(&caller)))
 }

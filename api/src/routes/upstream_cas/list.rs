@@ -37,14 +37,8 @@ pub async fn list_upstream_cas(
     let mut names = names.into_iter().filter(|name| name.as_str() > after);
     let mut cas = Vec::new();
     for name in names.by_ref().take(limit) {
-        cas.extend(UpstreamCa::find(&state, &anchors, name).await?);
-    }
-    // Which other tenants there are is not a tenant's business.
-    if let Some(owners) = caller.only_owners() {
-        let own = |key: &str| owners.iter().any(|owner| owner.as_str() == key);
-        for ca in &mut cas {
-            ca.upstream_consumers.retain(|c| own(&c.owner_key));
-        }
+        let found = UpstreamCa::find(&state, &anchors, name).await?;
+        cas.extend(found.map(|ca| ca.for_caller(&caller)));
     }
     let last = cas.last().map(|ca| ca.filename.clone());
     Ok(paging.answer(cas, last.filter(|_| names.next().is_some())))

@@ -7,7 +7,7 @@ use portolan_domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{problem::Problem, state::AppState, view::Timestamp};
+use crate::{auth::Caller, problem::Problem, state::AppState, view::Timestamp};
 
 /// `{filename}`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -127,6 +127,23 @@ impl UpstreamCa {
             certificates: of_file.iter().map(|anchor| CaDetails::of(anchor)).collect(),
             upstream_consumers: consumers.collect(),
         }))
+    }
+}
+
+impl UpstreamCa {
+    /// Leaves out what is other tenants': a bound caller must not learn who they are.
+    #[must_use]
+    pub fn for_caller(mut self, caller: &Caller) -> Self {
+        if let Some(own) = caller.only_owners() {
+            let is_own = |key: &String| own.iter().any(|owner| owner.as_str() == key);
+            self.upstream_consumers
+                .retain(|consumer| is_own(&consumer.owner_key));
+            self.owners = self.owners.map(|mut owners| {
+                owners.retain(is_own);
+                owners
+            });
+        }
+        self
     }
 }
 
