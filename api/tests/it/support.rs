@@ -24,7 +24,7 @@ pub struct TestApp {
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<std::io::Result<()>>>,
     // The folder goes with the last of these.
-    database: TestDatabase,
+    _database: TestDatabase,
 }
 
 /// Now, as the service sees it: fixed, so that what a test makes is always valid.
@@ -76,14 +76,10 @@ impl TestApp {
             ca_dir,
             stop: Some(stop),
             serving: Some(serving),
-            database,
+            _database: database,
         };
         app.get("/health/ready").await;
         app
-    }
-
-    pub fn database(&self) -> &TestDatabase {
-        &self.database
     }
 
     pub async fn key(&self, role: Role, owners: &[&str]) -> String {

@@ -1,12 +1,11 @@
 //! `export/entitlements/<id>.json`: an entitlement, its pool and its certificate.
 
 use serde::Deserialize;
-use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
     certificates::{CertificateJson, IssuedCertificate, Seen},
-    json::or_default,
+    json::{Lenient, or_default},
     times::ManifestTime,
 };
 use crate::{
@@ -95,28 +94,6 @@ struct PoolJson {
     end_date: Option<ManifestTime>,
 }
 
-/// Text or number: releases differ, and neither decides anything here.
-#[derive(Deserialize, Default)]
-#[serde(from = "Value")]
-struct Lenient(Option<String>);
-
-impl From<Value> for Lenient {
-    fn from(value: Value) -> Self {
-        Self(match value {
-            Value::String(text) => Some(text),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        })
-    }
-}
-
-impl Lenient {
-    fn number(&self) -> i64 {
-        let number = self.0.as_ref().and_then(|text| text.parse().ok());
-        number.unwrap_or(1)
-    }
-}
-
 impl EntitlementJson {
     /// Checks what is used, and collects what deserves a warning at the instant `at`.
     pub fn check(self, at: OffsetDateTime) -> Result<(Entitlement, Vec<Warning>), String> {
@@ -133,7 +110,7 @@ impl EntitlementJson {
         let others = present.count();
         let (certificate, seen) = first.unzip();
         let entitlement = Entitlement {
-            quantity: self.quantity.number(),
+            quantity: self.quantity.quantity(),
             starts_at: self.start_date.map(|t| t.0),
             ends_at: self.end_date.map(|t| t.0).or(pool.ends_at),
             id,
@@ -158,7 +135,7 @@ impl PoolJson {
             contract_number: self.contract_number.0,
             account_number: self.account_number.0,
             order_number: self.order_number.0,
-            quantity: self.quantity.number(),
+            quantity: self.quantity.quantity(),
             starts_at: self.start_date.map(|t| t.0),
             ends_at: self.end_date.map(|t| t.0),
         })

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{
     certificates::{CertificateJson, IssuedCertificate},
-    json::or_default,
+    json::{Lenient, or_default},
     times::ManifestTime,
 };
 use crate::{
@@ -52,17 +52,24 @@ pub struct UpstreamConsumer {
 }
 
 /// `{id,label,manifest}`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConsumerType {
     /// `id`.
-    #[serde(default)]
     pub id: Option<String>,
     /// `label`.
-    #[serde(default)]
     pub label: Option<String>,
     /// `manifest`.
-    #[serde(default)]
     pub manifest: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+struct ConsumerTypeJson {
+    #[serde(default, deserialize_with = "or_default")]
+    id: Lenient,
+    #[serde(default, deserialize_with = "or_default")]
+    label: Lenient,
+    #[serde(default, deserialize_with = "or_default")]
+    manifest: Lenient,
 }
 
 /// A CDN that a manifest brings; a certificate in it is never taken.
@@ -119,7 +126,7 @@ pub(super) struct ConsumerJson {
     #[serde(default)]
     name: Option<String>,
     #[serde(default, rename = "type", deserialize_with = "or_default")]
-    consumer_type: ConsumerType,
+    consumer_type: ConsumerTypeJson,
     #[serde(default, deserialize_with = "or_default")]
     owner: OwnerJson,
     #[serde(default)]
@@ -132,8 +139,8 @@ pub(super) struct ConsumerJson {
 
 #[derive(Deserialize, Default)]
 struct OwnerJson {
-    #[serde(default)]
-    id: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    id: Lenient,
 }
 
 impl ConsumerJson {
@@ -144,8 +151,12 @@ impl ConsumerJson {
                 .try_into()
                 .map_err(|why| format!("the field uuid: {why}"))?,
             name: self.name,
-            consumer_type: self.consumer_type,
-            owner_id: self.owner.id,
+            consumer_type: ConsumerType {
+                id: self.consumer_type.id.0,
+                label: self.consumer_type.label.0,
+                manifest: self.consumer_type.manifest.truth(),
+            },
+            owner_id: self.owner.id.0,
             content_access_mode: self.content_access_mode,
             web_url: self.url_web,
             api_url: self.url_api,

@@ -10,12 +10,20 @@ use serde::{
     de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
 };
 
+use serde_json::Value;
+
 /// How deep arrays and objects may nest.
 const DEEPEST: usize = 64;
 
 /// Parses a whole JSON text.
+///
+/// Files of a manifest are objects: an array of the fields in their order, which the parser would
+/// take for one, is refused.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     check(bytes)?;
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(serde_json::Error::custom("it is no object"));
+    }
     serde_json::from_slice(bytes)
 }
 
@@ -101,6 +109,35 @@ impl<'de> Visitor<'de> for Strict {
             }
         }
         Ok(())
+    }
+}
+
+/// Text, number or truth value: releases differ, and none of these decides anything here.
+#[derive(Deserialize, Default)]
+#[serde(from = "Value")]
+pub(super) struct Lenient(pub Option<String>);
+
+impl From<Value> for Lenient {
+    fn from(value: Value) -> Self {
+        Self(match value {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(truth) => Some(truth.to_string()),
+            _ => None,
+        })
+    }
+}
+
+impl Lenient {
+    /// A quantity: one, where there is none to be read.
+    pub fn quantity(&self) -> i64 {
+        let number = self.0.as_ref().and_then(|text| text.parse().ok());
+        number.unwrap_or(1)
+    }
+
+    /// A truth value, also as the text "false".
+    pub fn truth(&self) -> Option<bool> {
+        self.0.as_ref()?.parse().ok()
     }
 }
 

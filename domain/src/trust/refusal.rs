@@ -22,6 +22,8 @@ pub struct Refusal {
     pub reason: String,
     /// The anchors, by file name.
     pub tried: Vec<TriedAnchor>,
+    /// Whether the caller forced this conflict where that does not count.
+    pub forced_in_vain: bool,
 }
 
 impl Refusal {
@@ -31,6 +33,7 @@ impl Refusal {
             conflict,
             reason,
             tried,
+            forced_in_vain: false,
         }
     }
 
@@ -40,6 +43,7 @@ impl Refusal {
             conflict,
             reason,
             tried,
+            forced_in_vain: false,
         }
     }
 }
@@ -66,6 +70,12 @@ impl fmt::Display for Refusal {
             " If you trust whoever made this manifest, install the CA that signs its manifests: \
              put its certificate into the upstream CA directory, POST it to /upstream_cas, \
              or run portolan ca add FILE.",
-        )
+        )?;
+        if self.forced_in_vain {
+            f.write_str(
+                " Forcing a signature does not count here: import.allow_forced_signature is off.",
+            )?;
+        }
+        Ok(())
     }
 }

@@ -119,9 +119,11 @@ impl<F: Read + Seek> SignedArchive<F> {
         };
         let verification = match outcome {
             Ok(by) => Verification::Verified(by),
-            Err(VerifyError::Refused(refusal))
-                if allowed == ForcedSignature::Allowed && forced.contains(refusal.conflict) =>
-            {
+            Err(VerifyError::Refused(mut refusal)) if forced.contains(refusal.conflict) => {
+                if allowed == ForcedSignature::Refused {
+                    refusal.forced_in_vain = true;
+                    return Err(VerifyError::Refused(refusal));
+                }
                 Verification::Forced(refusal.conflict)
             }
             Err(error) => return Err(error),

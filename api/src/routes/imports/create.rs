@@ -4,14 +4,14 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
 };
-use portolan_domain::{cdn_url::CdnUrl, conflict::Forced};
+use portolan_domain::{cdn_url::CdnUrl, conflict::Forced, ids::OwnerKey};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     auth::Manager,
     extract::{Json, OwnerPath, Path, Query},
-    import::{ImportOptions, receive},
+    import::{ImportError, ImportOptions, ReceivedUpload, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
     view::ImportRecord,
@@ -97,7 +97,7 @@ pub async fn create_import(
     let skip = query.on_same == Some(OnSame::Skip);
     let options = query.options(&state, caller.name)?;
     state.store.owner(&owner).await?;
-    let _turn = state.importer.turn().await.ok_or_else(busy)?;
+    let turn = state.importer.turn().await.ok_or_else(busy)?;
     let importer = &state.importer;
     let upload = receive(request, importer.spool(), importer.upload_limit()).await?;
     if skip && let Some(same) = state.store.current_import(&owner).await? {
@@ -108,14 +108,31 @@ pub async fn create_import(
             return Ok(Json(record));
         }
     }
+    // On its own: a client that goes away now still gets its import, and its record.
+    let imported = tokio::spawn(async move {
+        let _turn = turn;
+        run(&state, &owner, upload, options).await
+    });
+    imported
+        .await
+        .map_err(|_| ImportError::Interrupted)?
+        .map(Json)
+}
+
+async fn run(
+    state: &AppState,
+    owner: &OwnerKey,
+    upload: ReceivedUpload,
+    options: ImportOptions,
+) -> Result<ImportRecord, Problem> {
     let dry_run = options.dry_run;
-    let record = importer.import(&owner, upload, options).await?;
+    let record = state.importer.import(owner, upload, options).await?;
     if !dry_run {
-        state.cache.changed(&owner);
+        state.cache.changed(owner);
     }
     let mut record = ImportRecord::from(record);
     record.dry_run = dry_run;
-    Ok(Json(record))
+    Ok(record)
 }
 
 impl ImportQuery {
