@@ -109,7 +109,7 @@ pub async fn create_import(
         }
     }
     // On its own: a client that goes away now still gets its import, and its record.
-    let imported = tokio::spawn(async move {
+    let running = tokio::spawn(async move {
         let _turn = turn;
         run(&state, &owner, upload, options).await
     });
