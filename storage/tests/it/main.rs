@@ -1,3 +1,23 @@
 //! Storage on both engines: every test runs on a SQLite file and on a real PostgreSQL.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; helpers outside test functions too"
+)]
+
+mod api_keys;
+mod cdn_info;
+mod import_conflicts;
+mod import_content;
+mod import_parallel;
+mod import_reconcile;
+mod import_records;
+mod import_whole;
+mod owners;
+mod raw;
 mod schema;
+mod sealing;
+mod support;
+mod upstream_cas;
