@@ -65,6 +65,8 @@ impl Store {
     pub async fn migrate(&self) -> Result<()> {
         migrate_schema(&self.database).await?;
         let transaction = self.write().await?;
+        // Two nodes that start at once would both find no proof and both insert one.
+        lock_migrations(&transaction).await?;
         self.prove_master_key(&transaction).await?;
         Ok(transaction.commit().await?)
     }
@@ -175,12 +177,18 @@ async fn begin_write(database: &DatabaseConnection) -> Result<DatabaseTransactio
 /// Brings the schema up to this version, under a lock: one node migrates while others wait.
 pub(crate) async fn migrate_schema(database: &DatabaseConnection) -> Result<()> {
     let transaction = begin_write(database).await?;
+    lock_migrations(&transaction).await?;
+    Migrator::up(&transaction, None).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Held until the transaction ends. SQLite has one writer anyway.
+async fn lock_migrations(transaction: &DatabaseTransaction) -> Result<()> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
         transaction.execute_unprepared(&lock).await?;
     }
-    Migrator::up(&transaction, None).await?;
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 pub(crate) fn owner_not_found(key: &OwnerKey) -> StorageError {

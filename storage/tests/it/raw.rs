@@ -1,6 +1,6 @@
 //! A look at the database from outside: every table, every column, every byte.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use portolan_storage::{Engine, testing::TestDatabase};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable};
@@ -119,6 +119,20 @@ impl Raw {
                  WHEN 'bytea' THEN substr(\"{name}\"::text, 3) \
                  ELSE encode(convert_to(\"{name}\"::text, 'UTF8'), 'hex') END, 'null')"
             ),
+        }
+    }
+
+    /// Goes on once so many wait for a lock in this PostgreSQL database.
+    pub async fn waiting_for_locks(&self, wanted: i64) {
+        let all_wait = tokio::time::timeout(Duration::from_secs(20), self.until_waiting(wanted));
+        all_wait.await.expect("they wait for a lock");
+    }
+
+    async fn until_waiting(&self, wanted: i64) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while self.column::<i64>(waiting).await[0] < wanted {
+            tokio::task::yield_now().await;
         }
     }
 

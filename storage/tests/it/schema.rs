@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, fs};
 
 use portolan_migrations::{Migrator, MigratorTrait};
-use portolan_storage::{Engine, StorageError, both_engines};
+use portolan_storage::{
+    DatabaseSettings, Engine, MasterKey, StorageError, Store, both_engines, testing::TestDatabase,
+};
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use tokio::task::JoinSet;
 
 use crate::raw::{Column, Raw};
 
@@ -38,6 +42,43 @@ both_engines! {
         assert_eq!(raw.contents().await, before);
     }
 
+    async fn four_nodes_start_at_once_on_a_fresh_database(database: TestDatabase) {
+        let settings = fresh(&database).await;
+        let mut nodes = JoinSet::new();
+        for _ in 0..4 {
+            nodes.spawn(start(database.clone(), settings.clone()));
+        }
+        for started in nodes.join_all().await {
+            started.unwrap();
+        }
+        let raw = Raw::connect(&settings.url).await;
+        assert_eq!(raw.count("instance_secrets").await, 1);
+        assert_eq!(raw.tables().await.len(), entities().len() + 1);
+    }
+
+    async fn two_nodes_prove_the_first_master_key_together(database: TestDatabase) {
+        let raw = Raw::of(&database).await;
+        raw.run("DELETE FROM instance_secrets").await;
+        let hold = raw.connection().begin().await.unwrap();
+        if database.store.engine() == Engine::Postgres {
+            // Reading is free and writing is not: both nodes come as far as they can.
+            let lock = "LOCK TABLE instance_secrets IN SHARE MODE";
+            hold.execute_unprepared(lock).await.unwrap();
+        }
+        let mut nodes = JoinSet::new();
+        for _ in 0..2 {
+            nodes.spawn(start(database.clone(), database.settings.clone()));
+        }
+        if database.store.engine() == Engine::Postgres {
+            Raw::of(&database).await.waiting_for_locks(2).await;
+        }
+        hold.rollback().await.unwrap();
+        for started in nodes.join_all().await {
+            started.unwrap();
+        }
+        assert_eq!(raw.count("instance_secrets").await, 1);
+    }
+
     async fn a_newer_schema_is_refused_by_name(database: TestDatabase) {
         let newer = "INSERT INTO seaql_migrations (version, applied_at) \
                      VALUES ('m20991231_000001_newer', 0)";
@@ -56,6 +97,28 @@ both_engines! {
         let silent = database.store.ping().await;
         assert!(matches!(silent, Err(StorageError::Unavailable(_))), "{silent:?}");
     }
+}
+
+/// A database beside the test's own, with nothing in it.
+async fn fresh(database: &TestDatabase) -> DatabaseSettings {
+    let url = &database.settings.url;
+    let url = match database.store.engine() {
+        Engine::Sqlite => format!("sqlite://{}/fresh.db", database.folder.path().display()),
+        Engine::Postgres => {
+            let (server, name) = url.rsplit_once('/').unwrap();
+            let create = format!("CREATE DATABASE {name}_fresh");
+            Raw::of(database).await.run(&create).await;
+            format!("{server}/{name}_fresh")
+        }
+    };
+    DatabaseSettings { url, pool_size: 2 }
+}
+
+/// What a node does when it starts.
+async fn start(database: TestDatabase, settings: DatabaseSettings) -> Result<(), StorageError> {
+    let master = MasterKey::read(&database.folder.path().join("master.key"))?;
+    let store = Store::connect(&settings, master).await?;
+    store.migrate().await
 }
 
 /// Table and columns of every entity, as its file declares them.
