@@ -28,6 +28,7 @@ mod seal;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod times;
 mod upstream_cas;
 mod upstream_consumers;
 

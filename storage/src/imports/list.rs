@@ -13,6 +13,7 @@ use crate::{
     error::Result,
     ids::new_id,
     store::{Page, Store},
+    times,
 };
 
 impl Store {
@@ -70,7 +71,7 @@ impl Store {
             id: new_id(),
             status: ImportStatus::Failure,
             status_message: reason.to_owned(),
-            created_at: draft.now,
+            created_at: times::kept(draft.now),
             upload: Some(draft.upload.clone()),
             generated_by: None,
             generated_at: None,

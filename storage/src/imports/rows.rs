@@ -13,6 +13,7 @@ use crate::{
     entity::{entitlements, pools},
     error::Result,
     seal::{Place, SealingKey},
+    times,
 };
 
 pub(super) fn pool_row(owner: i64, pool: &Pool) -> pools::Model {
@@ -25,8 +26,9 @@ pub(super) fn pool_row(owner: i64, pool: &Pool) -> pools::Model {
         account_number: pool.account_number.clone(),
         order_number: pool.order_number.clone(),
         quantity: pool.quantity,
-        starts_at: pool.starts_at,
-        ends_at: pool.ends_at,
+        // Compared with what is stored: else a finer time would look like a change every time.
+        starts_at: pool.starts_at.map(times::kept),
+        ends_at: pool.ends_at.map(times::kept),
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
     ids::new_id,
     seal::SealingKey,
     store::{Store, owner_not_found},
+    times,
     upstream_consumers::consumer_row,
 };
 
@@ -212,10 +213,10 @@ impl ImportTransaction {
             id: self.id,
             status,
             status_message: format!("{}: {name} was imported", self.owner.key),
-            created_at: self.draft.now,
+            created_at: times::kept(self.draft.now),
             upload: Some(self.draft.upload.clone()),
             generated_by: self.header.generated_by.clone(),
-            generated_at: Some(self.header.created),
+            generated_at: Some(times::kept(self.header.created)),
             forced_conflicts: self.forced.clone(),
             consumer: Some(ConsumerSnapshot::of(&self.header)),
             verification: Some(VerificationSnapshot::of(verification)),

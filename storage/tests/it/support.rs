@@ -18,10 +18,10 @@ use portolan_storage::{
 };
 use time::{OffsetDateTime, macros::datetime};
 
-/// The instant of every call.
-pub const NOW: OffsetDateTime = datetime!(2026-03-01 12:00:00.123456 UTC);
-/// When a manifest was made, unless a test says otherwise.
-pub const CREATED: OffsetDateTime = datetime!(2026-02-01 08:30:00.250 UTC);
+/// The instant of every call: finer than what PostgreSQL keeps.
+pub const NOW: OffsetDateTime = datetime!(2026-03-01 12:00:00.123456789 UTC);
+/// When a manifest was made, unless a test says otherwise; finer too.
+pub const CREATED: OffsetDateTime = datetime!(2026-02-01 08:30:00.250000999 UTC);
 
 pub const TIMINGS: Timings = Timings {
     receive_ms: 1,
@@ -94,7 +94,8 @@ pub fn entitlement(name: &str, pool: &str) -> Entitlement {
             account_number: Some("42".to_owned()),
             order_number: None,
             quantity: 10,
-            starts_at: Some(datetime!(2025-01-01 00:00:00.123456 UTC)),
+            // Finer than what PostgreSQL keeps, as some servers write it.
+            starts_at: Some(datetime!(2025-01-01 00:00:00.123456789 UTC)),
             ends_at: Some(datetime!(2027-01-01 00:00 UTC)),
         },
     }
