@@ -1,6 +1,8 @@
 //! API keys. Only the SHA-256 of a key is kept: it is a random secret of 256 bits, so nothing
 //! slower is needed, and a database thief learns nothing that opens a door.
 
+use std::collections::BTreeSet;
+
 use portolan_domain::{digest::Sha256Digest, ids::OwnerKey};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Set,
@@ -98,7 +100,8 @@ impl Store {
                 error.into()
             }
         })?;
-        for owner in key.owners {
+        let distinct: BTreeSet<_> = key.owners.iter().collect();
+        for owner in distinct {
             let owner = self.owner_row(&transaction, owner).await?;
             let bound = api_key_owners::ActiveModel {
                 api_key_id: Set(id),

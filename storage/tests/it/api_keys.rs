@@ -83,6 +83,14 @@ both_engines! {
         assert_eq!(raw.contents().await, before);
         store.create_api_key(&key("ci", &owners[..1]), NOW).await.unwrap();
     }
+
+    async fn an_owner_named_twice_is_bound_once(database: TestDatabase) {
+        let store = &database.store;
+        create_owners(store, &["acme"]).await;
+        let owners = [id("acme"), id("acme")];
+        let created = store.create_api_key(&key("ci", &owners), NOW).await.unwrap();
+        assert_eq!(created.owners, [id("acme")]);
+    }
 }
 
 fn digest(name: &str) -> Sha256Digest {
