@@ -193,7 +193,7 @@ fn manifest_files() -> TableCreateStatement {
 }
 
 async fn indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    let plain: [(&str, &str, &[&str]); 4] = [
+    let plain: [(&str, &str, &[&str]); 3] = [
         (
             "entitlements_by_pool",
             "entitlements",
@@ -201,7 +201,6 @@ async fn indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         ),
         ("entitlement_ids_by_owner", "entitlement_ids", &["owner_id"]),
         ("imports_by_owner", "imports", &["owner_id", "id"]),
-        ("cdns_by_url", "cdns", &["normalized_url"]),
     ];
     for (name, table, columns) in plain {
         let mut index = Index::create().name(name).table(table).to_owned();
@@ -217,7 +216,12 @@ async fn indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let owners =
         "CREATE UNIQUE INDEX cdns_of_owner ON cdns (owner_id, label) WHERE owner_id IS NOT NULL";
     database.execute_unprepared(owners).await?;
-    if database.get_database_backend() == sea_orm::DbBackend::Postgres {
+    let postgres = database.get_database_backend() == sea_orm::DbBackend::Postgres;
+    // A B-tree of PostgreSQL refuses values as long as a URL may be, normalized.
+    let method = if postgres { "USING hash" } else { "" };
+    let by_url = format!("CREATE INDEX cdns_by_url ON cdns {method} (normalized_url)");
+    database.execute_unprepared(&by_url).await?;
+    if postgres {
         // Sealed bytes do not compress; trying costs more than storing them.
         let plain = "ALTER TABLE entitlements ALTER COLUMN key_sealed SET STORAGE EXTERNAL";
         database.execute_unprepared(plain).await?;

@@ -133,6 +133,17 @@ both_engines! {
         assert_eq!(cdn.url, "https://cdn.example.com", "the given URL counts over the label's");
     }
 
+    async fn the_longest_url_is_stored(database: TestDatabase) {
+        // Normalized, each of these characters is nine, in an order that does not compress.
+        let character = |n: u32| char::from_u32(0x4e00 + n.wrapping_mul(2_654_435_761) % 20_011).unwrap();
+        let path: String = (0..670).map(character).collect();
+        let longest = format!("https://cdn.example.com/{path}");
+        let mut case = one();
+        case.header.cdn_label = Some(id("mirror"));
+        case.header.cdns = vec![cdn("mirror", &longest)];
+        assert_eq!(import(&database, case).await, at(&longest, Some("mirror")));
+    }
+
     async fn a_tenants_cdn_redirects_nobody_else(database: TestDatabase) {
         let mut case = one();
         case.header.cdn_label = Some(id("mirror"));
