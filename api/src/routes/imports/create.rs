@@ -113,7 +113,7 @@ pub async fn create_import(
         let _turn = turn;
         run(&state, &owner, upload, options).await
     });
-    imported
+    running
         .await
         .map_err(|_| ImportError::Interrupted)?
         .map(Json)
