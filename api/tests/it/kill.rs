@@ -59,7 +59,7 @@ fn portolan(database: &TestDatabase, arguments: &[&str]) -> Command {
     command
 }
 
-fn import(database: &TestDatabase, manifest: &PathBuf) -> Child {
+fn import(database: &TestDatabase, manifest: &std::path::Path) -> Child {
     let manifest = manifest.to_str().unwrap();
     let arguments = [
         "import",

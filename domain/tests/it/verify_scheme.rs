@@ -212,8 +212,8 @@ fn a_scheme_that_cannot_be_read_is_a_broken_archive() {
     let longer = format!(r#"{{"certificate":"{longer}","signature_algorithm":"x"}}"#);
     for (scheme, why) in [
         ("", "EOF"),
-        ("[]", "invalid length"),
-        ("null", "null"),
+        ("[]", "it is no object"),
+        ("null", "it is no object"),
         (&twice, "key name twice"),
         (&longer, "no certificate"),
         (
