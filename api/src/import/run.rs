@@ -16,17 +16,19 @@ use portolan_domain::{
     ids::OwnerKey,
     import::Warnings,
     limits::Limits,
-    manifest::{Entitlement, Item, Manifest, ParseError},
+    manifest::{Manifest, ParseError},
     trust::{ForcedSignature, Verification, VerifyError},
 };
 use portolan_storage::{
-    Draft, ImportRecord, ImportTransaction, KeptFile, StorageError, Store, Timings, Upload,
+    Draft, ImportRecord, ImportTransaction, StorageError, Store, Timings, Upload,
 };
 use thiserror::Error;
-use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::upload::{ReceivedUpload, Spool};
+use super::{
+    parse::{Batch, parse},
+    upload::{ReceivedUpload, Spool},
+};
 use crate::{
     anchors::AnchorStore,
     clock::Clock,
@@ -36,9 +38,6 @@ use crate::{
 
 /// How long an import waits for its turn.
 const TURN: Duration = Duration::from_secs(30);
-/// Rows in a batch, and bytes of them, at most: what bounds the memory of an import.
-const BATCH_ROWS: usize = 500;
-const BATCH_BYTES: usize = 2 << 20;
 
 /// Why a manifest was not imported.
 #[derive(Debug, Error)]
@@ -89,12 +88,6 @@ pub struct Importer {
     limits: Limits,
     http_cdn: HttpCdn,
     forced_signature: ForcedSignature,
-}
-
-/// What travels from the parser to the database.
-enum Batch {
-    Entitlements(Vec<Entitlement>),
-    Files(Vec<KeptFile>),
 }
 
 impl Importer {
@@ -276,77 +269,6 @@ async fn store_batches(
     Ok(())
 }
 
-/// Collects items into batches and sends them on; waits where the database is slower.
-struct Batcher<'a> {
-    sender: &'a mpsc::Sender<Batch>,
-    entitlements: Vec<Entitlement>,
-    files: Vec<KeptFile>,
-    bytes: usize,
-}
-
-impl Batcher<'_> {
-    fn add(&mut self, item: Item, warnings: &mut Warnings) -> Result<(), ImportError> {
-        match item {
-            Item::Entitlement(entitlement, found) => {
-                for warning in found {
-                    warnings.push(warning);
-                }
-                self.bytes += entitlement.certificate.as_ref().map_or(0, |c| c.cert.len()) + 4096;
-                self.entitlements.push(*entitlement);
-            }
-            Item::Kept {
-                path,
-                json: content,
-            } => {
-                self.bytes += content.len();
-                self.files.push(KeptFile { path, content });
-            }
-        }
-        let rows = self.entitlements.len().max(self.files.len());
-        if rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), ImportError> {
-        self.bytes = 0;
-        let send = |batch| {
-            let gone = |_| ImportError::Interrupted;
-            self.sender.blocking_send(batch).map_err(gone)
-        };
-        let entitlements = std::mem::take(&mut self.entitlements);
-        if !entitlements.is_empty() {
-            send(Batch::Entitlements(entitlements))?;
-        }
-        let files = std::mem::take(&mut self.files);
-        if !files.is_empty() {
-            send(Batch::Files(files))?;
-        }
-        Ok(())
-    }
-}
-
-/// Parses all items on a blocking thread. Where the receiver is gone, the storing side has failed
-/// and knows why.
-fn parse(
-    mut manifest: Manifest<File>,
-    now: OffsetDateTime,
-    sender: &mpsc::Sender<Batch>,
-) -> Result<(Warnings, u64), ImportError> {
-    let started = Instant::now();
-    let mut warnings = Warnings::default();
-    let mut batcher = Batcher {
-        sender,
-        entitlements: Vec::new(),
-        files: Vec::new(),
-        bytes: 0,
-    };
-    manifest.items(now, |item| batcher.add(item, &mut warnings))?;
-    batcher.flush()?;
-    Ok((warnings, millis(started)))
-}
-
-fn millis(since: Instant) -> u64 {
+pub(super) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

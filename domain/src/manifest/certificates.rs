@@ -1,10 +1,12 @@
 //! Certificates with their keys as a manifest carries them: `{id,key,cert,serial{…}}`.
 
 use serde::Deserialize;
-use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::json::or_default;
+use super::{
+    json::or_default,
+    lenient::{Counts, SerialHint},
+};
 use crate::{
     secret::PrivateKeyPem,
     trust::{Certificate, CertificateError},
@@ -43,36 +45,19 @@ pub(super) struct CertificateJson {
     #[serde(default)]
     key: Option<PrivateKeyPem>,
     #[serde(default, deserialize_with = "or_default")]
-    serial: SerialJson,
+    serial: SerialHint,
 }
 
-/// The serial in the JSON: a hint that some tools rounded to 53 bits.
-#[derive(Deserialize, Default)]
-#[serde(from = "Value")]
-struct SerialJson(Option<String>);
-
-impl From<Value> for SerialJson {
-    fn from(value: Value) -> Self {
-        let number = match value {
-            Value::Object(mut fields) => fields.remove("serial").or_else(|| fields.remove("id")),
-            other => Some(other),
-        };
-        Self(match number {
-            Some(Value::Number(number)) => Some(number.to_string()),
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        })
-    }
-}
-
-impl CertificateJson {
-    /// Whether there is a certificate at all: some releases wrote entries with nothing in them.
-    pub fn is_present(&self) -> bool {
+/// Whether there is a certificate at all: some releases wrote entries with nothing in them.
+impl Counts for CertificateJson {
+    fn counts(&self) -> bool {
         self.cert
             .as_ref()
             .is_some_and(|cert| !cert.trim().is_empty())
     }
+}
 
+impl CertificateJson {
     /// Reads the certificate itself: it is right where it and the JSON differ.
     pub fn read(self) -> Result<(IssuedCertificate, Seen), CertificateError> {
         let cert = self.cert.ok_or(CertificateError::Unreadable)?;

@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 
 use super::{
     certificates::{CertificateJson, IssuedCertificate, Seen},
-    json::{Lenient, or_default},
+    json::or_default,
+    lenient::{First, Lenient},
     times::ManifestTime,
 };
 use crate::{
@@ -66,7 +67,7 @@ pub(super) struct EntitlementJson {
     #[serde(default)]
     end_date: Option<ManifestTime>,
     #[serde(default, deserialize_with = "or_default")]
-    certificates: Vec<Option<CertificateJson>>,
+    certificates: First<CertificateJson>,
     #[serde(default)]
     pool: Option<PoolJson>,
 }
@@ -100,14 +101,9 @@ impl EntitlementJson {
         let id = self.id.ok_or("the field id is missing")?;
         let id: EntitlementId = id.try_into().map_err(|e| format!("the field id: {e}"))?;
         let pool = self.pool.ok_or("the field pool is missing")?.check()?;
-        let mut present = self
-            .certificates
-            .into_iter()
-            .flatten()
-            .filter(CertificateJson::is_present);
-        let first = present.next().map(CertificateJson::read).transpose();
+        let First { first, others } = self.certificates;
+        let first = first.map(CertificateJson::read).transpose();
         let first = first.map_err(|e| format!("the field certificates {e}"))?;
-        let others = present.count();
         let (certificate, seen) = first.unzip();
         let entitlement = Entitlement {
             quantity: self.quantity.quantity(),

@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 
 use super::{
     certificates::{CertificateJson, IssuedCertificate},
-    json::{Lenient, or_default},
+    json::or_default,
+    lenient::{Counts, Lenient},
     times::ManifestTime,
 };
 use crate::{
@@ -192,7 +193,7 @@ impl CdnJson {
 
 /// The identity certificate; an entry with nothing in it is none.
 pub(super) fn identity(json: CertificateJson) -> Result<Option<IssuedCertificate>, String> {
-    if !json.is_present() {
+    if !json.counts() {
         return Ok(None);
     }
     let (identity, _) = json

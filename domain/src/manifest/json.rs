@@ -3,14 +3,16 @@
 //! Parsers disagree about a key that stands twice, and deep nesting kills the ones that recurse,
 //! so both are refused before anything is taken from the text.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::HashSet,
+    fmt,
+    hash::{BuildHasher, RandomState},
+};
 
 use serde::{
     Deserialize,
     de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
 };
-
-use serde_json::Value;
 
 /// How deep arrays and objects may nest.
 const DEEPEST: usize = 64;
@@ -98,46 +100,19 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
-        let mut keys: HashSet<String> = HashSet::new();
+        // Hashes under a random key in place of the keys: an object of 16 MiB has millions of them.
+        let hasher = RandomState::new();
+        let mut keys: HashSet<u64> = HashSet::new();
         while let Some(key) = fields.next_key::<String>()? {
             fields.next_value_seed(inner)?;
-            if let Some(twice) = keys.replace(key) {
-                let shown: String = twice.escape_debug().take(60).collect();
+            if !keys.insert(hasher.hash_one(&key)) {
+                let shown: String = key.escape_debug().take(60).collect();
                 return Err(A::Error::custom(format_args!(
                     "it has the key {shown} twice"
                 )));
             }
         }
         Ok(())
-    }
-}
-
-/// Text, number or truth value: releases differ, and none of these decides anything here.
-#[derive(Deserialize, Default)]
-#[serde(from = "Value")]
-pub(super) struct Lenient(pub Option<String>);
-
-impl From<Value> for Lenient {
-    fn from(value: Value) -> Self {
-        Self(match value {
-            Value::String(text) => Some(text),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(truth) => Some(truth.to_string()),
-            _ => None,
-        })
-    }
-}
-
-impl Lenient {
-    /// A quantity: one, where there is none to be read.
-    pub fn quantity(&self) -> i64 {
-        let number = self.0.as_ref().and_then(|text| text.parse().ok());
-        number.unwrap_or(1)
-    }
-
-    /// A truth value, also as the text "false".
-    pub fn truth(&self) -> Option<bool> {
-        self.0.as_ref()?.parse().ok()
     }
 }
 

@@ -8,6 +8,7 @@ mod certificates;
 mod entitlement;
 mod header;
 pub(crate) mod json;
+mod lenient;
 mod parse;
 mod times;
 

@@ -1,8 +1,9 @@
 //! The times of manifests: five forms of text, or milliseconds since 1970.
 
 use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::Value;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::lenient::Lenient;
 
 /// A time in any of the forms that Candlepin has written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +34,9 @@ impl ManifestTime {
 
 impl<'de> Deserialize<'de> for ManifestTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let time = match Value::deserialize(deserializer)? {
-            Value::String(text) => Self::from_text(&text),
-            Value::Number(millis) => millis.as_i64().and_then(Self::from_millis),
-            _ => None,
-        };
+        let text = Lenient::deserialize(deserializer)?.0.unwrap_or_default();
+        let millis = text.parse().ok().and_then(Self::from_millis);
+        let time = millis.or_else(|| Self::from_text(&text));
         time.ok_or_else(|| D::Error::custom("a time that cannot be read"))
     }
 }

@@ -5,6 +5,7 @@ mod anchors;
 mod certificate;
 mod refusal;
 mod scheme;
+mod signature;
 mod verify;
 
 pub use algorithm::{KeyMisfit, SignatureAlgorithm};
