@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     raw::Raw,
-    support::{Case, conflicts, create_owners, entitlement},
+    support::{Case, conflicts, create_owners, entitlement, id},
 };
 
 type Outcome = Result<ImportRecord, StorageError>;
@@ -28,6 +28,22 @@ both_engines! {
         let second = spawn(&database, case.clone()).await;
         case.finish(open).await.unwrap();
         assert_eq!(conflicts(second.await.unwrap()), [Conflict::ManifestSame]);
+    }
+
+    async fn what_was_stored_answers_while_an_import_is_open(database: TestDatabase) {
+        let store = &database.store;
+        create_owners(store, &["acme"]).await;
+        let case = Case::of("acme").with(entitlement("old", "p1"));
+        case.import(store).await.unwrap();
+        let before = store.entitlement_answer(&id("old")).await.unwrap().unwrap();
+        let next = Case::of("acme").a_day_later().with(entitlement("new", "p2"));
+        let mut open = next.open(store).await.unwrap();
+        open.add(next.entitlements.clone()).await.unwrap();
+        assert_eq!(store.entitlement_answer(&id("old")).await.unwrap(), Some(before));
+        assert_eq!(store.entitlement_answer(&id("new")).await.unwrap(), None);
+        next.finish(open).await.unwrap();
+        assert_eq!(store.entitlement_answer(&id("old")).await.unwrap(), None);
+        assert!(store.entitlement_answer(&id("new")).await.unwrap().is_some());
     }
 
     async fn two_imports_of_one_owner_are_serialized(database: TestDatabase) {
@@ -89,7 +105,8 @@ both_engines! {
         let meet = Arc::new(Barrier::new(2));
         let first = tokio::spawn(crossing(database.clone(), a.clone(), meet.clone()));
         let second = tokio::spawn(crossing(database.clone(), b.clone(), meet));
-        one_winner(&database, [(a, first.await.unwrap()), (b, second.await.unwrap())]).await;
+        let outcomes = [(a, first.await.unwrap()), (b, second.await.unwrap())];
+        one_winner(&database, outcomes).await;
     }
 
     async fn two_owners_racing_for_a_consumer_have_one_winner(database: TestDatabase) {
@@ -150,7 +167,7 @@ async fn crossing(database: TestDatabase, case: Case, meet: Arc<Barrier>) -> Out
     case.finish(open).await
 }
 
-/// One import is in. The other was told why not, or that it may try again, which then tells why not.
+/// One import is in. The other was told why not, or that it may try again; then it is told.
 async fn one_winner(database: &TestDatabase, outcomes: [(Case, Outcome); 2]) {
     let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, o)| o.is_ok());
     assert_eq!(
