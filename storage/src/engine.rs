@@ -10,7 +10,7 @@ use sea_orm::{
     },
 };
 
-use crate::error::Result;
+use crate::error::{Result, is_locked};
 
 /// Where the database is.
 #[derive(Debug, Clone)]
@@ -54,6 +54,10 @@ impl Engine {
 const BUSY: Duration = Duration::from_mins(1);
 /// How long a request waits for a connection before it answers 503.
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// Turning a fresh SQLite file to WAL needs it alone, and `busy_timeout` does not wait for that:
+/// programs that start at once on one try again, for two seconds.
+const LOCKED_TRIES: u32 = 100;
+const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 
 pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(&settings.url);
@@ -66,6 +70,12 @@ pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConne
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(sqlite)
         .map_sqlx_postgres_opts(postgres);
+    for _ in 0..LOCKED_TRIES {
+        match Database::connect(options.clone()).await {
+            Err(error) if is_locked(&error) => tokio::time::sleep(LOCKED_PAUSE).await,
+            other => return Ok(other?),
+        }
+    }
     Ok(Database::connect(options).await?)
 }
 

@@ -100,6 +100,27 @@ pub(crate) fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
+/// Whether SQLite found the file locked by somebody else as it opened it.
+pub(crate) fn is_locked(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
+        return false;
+    };
+    let database = error.as_database_error();
+    database.is_some_and(|error| {
+        error
+            .code()
+            .and_then(|code| sqlite_result(&code))
+            .is_some_and(|c| matches!(c, 5 | 6))
+    })
+}
+
+/// SQLite's primary result code: the low byte of the extended one ("Result Codes"). None for a
+/// SQLSTATE of PostgreSQL, which has five characters.
+fn sqlite_result(code: &str) -> Option<u32> {
+    let extended: u32 = code.parse().ok().filter(|_| code.len() < 5)?;
+    Some(extended & 0xFF)
+}
+
 /// Connection trouble, shutdowns (SQLSTATE class 57P), serialization failures and deadlocks
 /// (class 40), too many connections (53300), and SQLite's BUSY, LOCKED, IOERR, FULL and CANTOPEN.
 fn is_unavailable(error: &DbErr) -> bool {
@@ -122,12 +143,7 @@ fn is_unavailable(error: &DbErr) -> bool {
             let postgres = code.len() == 5
                 && (code.starts_with("57P") || code.starts_with("40") || code.starts_with("08"))
                 || code == "53300";
-            // The primary result code is in the low byte (SQLite, "Result Codes").
-            let sqlite = code.len() < 5
-                && code
-                    .parse::<u32>()
-                    .is_ok_and(|c| matches!(c & 0xFF, 5 | 6 | 10 | 13 | 14));
-            postgres || sqlite
+            postgres || sqlite_result(&code).is_some_and(|c| matches!(c, 5 | 6 | 10 | 13 | 14))
         }),
         _ => false,
     }

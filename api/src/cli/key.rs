@@ -86,6 +86,13 @@ async fn create(
             "an admin key counts for all owners; leave --owner out",
         ));
     }
+    if name
+        .is_some_and(|name| name.len() > 255 || name.is_empty() || name.contains(char::is_control))
+    {
+        return Err(CliError::new(
+            "a key's name must be 1 to 255 printable characters",
+        ));
+    }
     let store = context.store().await?;
     let secret = generate()?;
     let default = format!("{}-{}", role.as_str(), &secret.sha256().to_string()[..8]);

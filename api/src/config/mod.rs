@@ -128,6 +128,13 @@ impl Config {
         self.database.resolve(data_dir)?;
         self.secrets.resolve(data_dir, &self.database)?;
         self.import.resolve(data_dir)?;
+        if self.import.concurrent >= self.database.pool_size as usize {
+            // Each import holds a connection, and everybody else needs one too.
+            return Err(ConfigError::Invalid {
+                key: "import.concurrent",
+                why: "must be less than database.pool_size".to_owned(),
+            });
+        }
         self.http.check()
     }
 }

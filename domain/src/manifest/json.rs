@@ -84,7 +84,11 @@ impl<'de> Visitor<'de> for Strict {
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        // No text that anybody writes holds one, and PostgreSQL cannot store it.
+        if text.contains('\0') {
+            return Err(E::custom("it holds a text with a NUL character"));
+        }
         Ok(())
     }
 
@@ -145,6 +149,12 @@ mod tests {
         assert!(check(nested(65).as_bytes()).is_err());
         assert!(check("[".repeat(100_000).as_bytes()).is_err());
         assert!(check(r#"{"a":"#.repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_nul_in_a_text_is_refused() {
+        let why = check(br#"{"a":["x\u0000y"]}"#).unwrap_err().to_string();
+        assert!(why.contains("NUL"), "{why}");
     }
 
     #[test]

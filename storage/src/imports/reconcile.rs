@@ -136,7 +136,10 @@ impl Reconciler {
         if new.is_empty() {
             return Ok(());
         }
-        let rows = new.iter().map(|change| entitlement_ids::ActiveModel {
+        // In one order everywhere: two imports that want the same ids wait instead of deadlocking.
+        let mut new: Vec<&Change> = new.iter().collect();
+        new.sort_unstable_by(|a, b| a.entitlement.id.cmp(&b.entitlement.id));
+        let rows = new.into_iter().map(|change| entitlement_ids::ActiveModel {
             id: Set(change.entitlement.id.to_string()),
             owner_id: Set(self.owner),
             kind: Set(UPSTREAM.to_owned()),

@@ -1,13 +1,13 @@
 //! The schema: it comes up, goes down and comes up again, and its rows are what the entities say.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use portolan_migrations::{Migrator, MigratorTrait};
 use portolan_storage::{
     DatabaseSettings, Engine, MasterKey, StorageError, Store, both_engines, testing::TestDatabase,
 };
-use sea_orm::{ConnectionTrait, TransactionTrait};
-use tokio::task::JoinSet;
+use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::raw::{Column, Raw};
 
@@ -42,10 +42,10 @@ both_engines! {
         assert_eq!(raw.contents().await, before);
     }
 
-    async fn four_nodes_start_at_once_on_a_fresh_database(database: TestDatabase) {
+    async fn eight_nodes_start_at_once_on_a_fresh_database(database: TestDatabase) {
         let settings = fresh(&database).await;
         let mut nodes = JoinSet::new();
-        for _ in 0..4 {
+        for _ in 0..8 {
             nodes.spawn(start(database.clone(), settings.clone()));
         }
         for started in nodes.join_all().await {
@@ -54,6 +54,25 @@ both_engines! {
         let raw = Raw::connect(&settings.url).await;
         assert_eq!(raw.count("instance_secrets").await, 1);
         assert_eq!(raw.tables().await.len(), entities().len() + 1);
+    }
+
+    async fn a_fresh_database_that_another_node_writes_to_is_waited_for(database: TestDatabase) {
+        let mut settings = fresh(&database).await;
+        if database.store.engine() == Engine::Sqlite {
+            settings.url += "?mode=rwc";
+        }
+        let other = Raw::connect(&settings.url).await;
+        let hold = other.connection().begin_with_options(immediately()).await.unwrap();
+        hold.execute_unprepared("CREATE TABLE other (id bigint)").await.unwrap();
+        let mut node = tokio::spawn(start(database.clone(), settings));
+        let early = timeout(Duration::from_millis(200), &mut node).await;
+        hold.rollback().await.unwrap();
+        let started = match early {
+            Ok(started) => started,
+            Err(_) => timeout(Duration::from_secs(20), node).await.unwrap(),
+        };
+        started.unwrap().unwrap();
+        assert_eq!(other.count("instance_secrets").await, 1);
     }
 
     async fn two_nodes_prove_the_first_master_key_together(database: TestDatabase) {
@@ -112,6 +131,14 @@ async fn fresh(database: &TestDatabase) -> DatabaseSettings {
         }
     };
     DatabaseSettings { url, pool_size: 2 }
+}
+
+/// A transaction that is the one writer of SQLite from its beginning.
+fn immediately() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
 }
 
 /// What a node does when it starts.

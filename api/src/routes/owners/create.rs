@@ -5,7 +5,7 @@ use portolan_domain::ids::OwnerKey;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::view::Owner;
+use super::view::{DisplayName, Owner};
 use crate::{
     auth::Admin,
     extract::Json,
@@ -22,7 +22,7 @@ pub struct NewOwner {
     key: OwnerKey,
     /// Its name for people; the key where it is left out.
     #[serde(default)]
-    display_name: Option<String>,
+    display_name: Option<DisplayName>,
 }
 
 /// Creates an owner.
@@ -48,7 +48,8 @@ pub async fn create_owner(
     State(state): State<AppState>,
     Json(new): Json<NewOwner>,
 ) -> Result<Json<Owner>, Problem> {
-    let name = new.display_name.as_deref().unwrap_or(new.key.as_str());
+    let name = new.display_name.as_ref();
+    let name = name.map_or(new.key.as_str(), DisplayName::as_str);
     let owner = state
         .store
         .create_owner(&new.key, name, state.clock.now())

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::view::Owner;
+use super::view::{DisplayName, Owner};
 use crate::{
     auth::Admin,
     extract::{Json, OwnerPath, Path},
@@ -17,7 +17,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub struct OwnerChange {
     /// Its name for people.
-    display_name: String,
+    display_name: DisplayName,
 }
 
 /// Gives an owner another name; its key stays.
@@ -47,7 +47,7 @@ pub async fn update_owner(
 ) -> Result<Json<Owner>, Problem> {
     let owner = state
         .store
-        .rename_owner(&path.owner_key, &change.display_name)
+        .rename_owner(&path.owner_key, change.display_name.as_str())
         .await?;
     Ok(Json(Owner::of(&state, owner).await?))
 }

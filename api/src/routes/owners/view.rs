@@ -1,6 +1,6 @@
 //! An owner as it goes out.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
@@ -8,6 +8,32 @@ use crate::{
     state::AppState,
     view::{Timestamp, UpstreamConsumerDetails},
 };
+
+/// An owner's name for people: 1 to 255 characters, none of them a control character.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f]+$")]
+pub struct DisplayName(String);
+
+impl DisplayName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for DisplayName {
+    type Error = &'static str;
+    fn try_from(name: String) -> Result<Self, &'static str> {
+        let length = name.chars().count();
+        if (1..=255).contains(&length) && !name.chars().any(char::is_control) {
+            Ok(Self(name))
+        } else {
+            Err("a display name must be 1 to 255 characters, none of them a control character")
+        }
+    }
+}
 
 /// A tenant.
 #[derive(Debug, Serialize, ToSchema)]
