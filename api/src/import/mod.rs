@@ -1,5 +1,6 @@
 //! The use case of an import, behind the route and the command: receive, verify, parse, store.
 
+mod form;
 mod parse;
 mod receive;
 mod run;

@@ -4,12 +4,15 @@ use std::{io, time::Instant};
 
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequest, Multipart, Request, multipart::Field},
+    extract::Request,
     http::{HeaderMap, StatusCode, header},
 };
 use futures_util::{Stream, StreamExt};
 
-use super::upload::{ReceivedUpload, Spool, UploadWriter};
+use super::{
+    form,
+    upload::{ReceivedUpload, Spool, UploadWriter},
+};
 use crate::problem::Problem;
 
 /// Receives at most `limit` bytes into a file of ours.
@@ -25,7 +28,7 @@ pub async fn receive(
     let kind = essence(request.headers());
     let name = file_name_of(request.headers());
     let (writer, name) = match kind.as_str() {
-        "multipart/form-data" => from_multipart(request, spool, limit).await?,
+        "multipart/form-data" => form::receive(request, spool, limit).await?,
         "application/zip" | "application/x-zip-compressed" | "application/octet-stream" => {
             refuse_announced(request.headers(), limit)?;
             let body: Body = request.into_body();
@@ -68,7 +71,7 @@ fn too_large(limit: u64) -> Problem {
     )
 }
 
-fn broken(detail: impl Into<String>) -> Problem {
+pub(super) fn broken(detail: impl Into<String>) -> Problem {
     Problem::bad_request(detail).with("stage", "receive")
 }
 
@@ -95,40 +98,8 @@ fn refuse_announced(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
     }
 }
 
-/// The first part that is a file; text fields around it are left alone, a second file is refused.
-async fn from_multipart(
-    request: Request,
-    spool: &Spool,
-    limit: u64,
-) -> Result<(UploadWriter, Option<String>), Problem> {
-    let multipart = Multipart::from_request(request, &()).await;
-    let mut multipart = multipart.map_err(|error| broken(error.body_text()))?;
-    let mut found = None;
-    loop {
-        let part = multipart.next_field().await;
-        let Some(part) = part.map_err(|error| broken(error.body_text()))? else {
-            break;
-        };
-        if !is_file(&part) {
-            continue;
-        }
-        if found.is_some() {
-            return Err(broken(
-                "The form holds two files; send one manifest at a time.",
-            ));
-        }
-        let name = part.file_name().map(base_name);
-        found = Some((copy(part, spool, limit).await?, name));
-    }
-    found.ok_or_else(|| broken("The form holds no file (curl -F file=@manifest.zip)."))
-}
-
-fn is_file(part: &Field<'_>) -> bool {
-    let binary = |kind: &str| kind.starts_with("application/");
-    part.file_name().is_some() || part.content_type().is_some_and(binary)
-}
-
-async fn copy<E: std::fmt::Display>(
+/// Copies at most `limit` bytes into a file of ours.
+pub(super) async fn copy<E: std::fmt::Display>(
     mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
     spool: &Spool,
     limit: u64,
@@ -156,7 +127,7 @@ fn file_name_of(headers: &HeaderMap) -> Option<String> {
 }
 
 /// A name for records and logs: no folders, no control characters, of bounded length.
-fn base_name(name: &str) -> String {
+pub(super) fn base_name(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
     name.chars().filter(|c| !c.is_control()).take(255).collect()
 }

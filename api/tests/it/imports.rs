@@ -91,8 +91,23 @@ both_engines! {
         let cut = whole[..whole.len() / 2].to_vec();
         upload(&app, FORM, cut).await.assert_problem(400, "bad-request");
         upload(&app, "multipart/form-data", whole).await.assert_problem(400, "bad-request");
-        let missing = app.import("nobody", zip, "").await;
+        let missing = app.import("nobody", zip.clone(), "").await;
         missing.assert_problem(404, "owner-not-found");
+        // What the parser would have to keep: before the first part, in a part's head, in a field.
+        let much = vec![b'x'; 3 << 20];
+        let before = [&much[..], &form(&[("a", Some("a"), &zip)])].concat();
+        let head = [b"--X\r\nX-Long: ", &much[..], b"\r\n\r\nx\r\n--X--\r\n"].concat();
+        for body in [before, head, form(&[("text", None, &much), ("a", Some("a"), &zip)])] {
+            let refused = upload(&app, FORM, body).await.assert_problem(400, "bad-request");
+            assert!(refused["detail"].as_str().unwrap().contains("beside its file"), "{refused}");
+        }
+        let large = form(&[("text", None, &much[..1000]), ("a", Some("a"), &much)]);
+        let read = upload(&app, FORM, large).await.assert_problem(400, "manifest-archive-invalid");
+        assert_eq!(read["stage"], "archive", "{read}");
+        let failed = app.records("acme").await;
+        assert_eq!(failed.len(), 1);
+        app.state.store.delete_owner(&"acme".parse().unwrap()).await.unwrap();
+        app.owner("acme").await;
         // None of these is a manifest that failed.
         assert_eq!(app.records("acme").await.len(), 0);
     }
