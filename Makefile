@@ -18,7 +18,7 @@ test: ## Run every test, on SQLite and on a private PostgreSQL
 check: ## Format, lints, layers, OpenAPI drift, dependencies
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	scripts/check-layers
 	$(CARGO) test --quiet -p portolan-openapi
 	scripts/check-dependencies

@@ -1,17 +1,17 @@
 //! What Portolan remembers, and the transactional verbs over it, in the domain's words.
 //!
 //! # Where things are
-//! One file per verb or family of verbs; each is an `impl Store` block. Rows ([`entity`]) and SQL
+//! One file per verb or family of verbs; each is an `impl Store` block. Rows (`entity`) and SQL
 //! types stay inside. Every query of a tenant's row carries its owner.
 //!
 //! # How to add a verb
 //! Write it as a method of [`Store`] that takes and returns domain types. What changes more than one
-//! row opens a transaction with [`Store::write`]: on SQLite it takes the write lock at once, so that
+//! row opens a transaction with `Store::write`: on SQLite it takes the write lock at once, so that
 //! no transaction fails half-way because it read first. Classify errors by code in [`error`].
 //!
 //! # How to add a table
 //! A new timestamped file in `migrations/` (up and down), an entity here, and a test that runs on
-//! both engines ([`testing`]).
+//! both engines (`testing`, behind the feature of that name).
 
 #![deny(missing_docs)]
 
