@@ -15,6 +15,8 @@ use portolan_domain::{
 };
 use portolan_storage::{StorageError, Store};
 
+use tokio::sync::Mutex;
+
 use crate::config::ImportConfig;
 
 /// How often the directory and the database are looked at.
@@ -30,6 +32,7 @@ struct Inner {
     store: Store,
     config: ImportConfig,
     current: RwLock<Arc<Loaded>>,
+    reloading: Mutex<()>,
 }
 
 /// A file that should hold anchors.
@@ -57,6 +60,7 @@ impl AnchorStore {
             store,
             config,
             current,
+            reloading: Mutex::default(),
         }))
     }
 
@@ -71,29 +75,46 @@ impl AnchorStore {
         current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads directory and database, and says whether anything changed. While the database is away,
-    /// what it said before stays: the directory alone is read.
+    /// Reads directory and database, and says whether anything changed. What cannot be read just
+    /// now stays as it was, and keeps nothing else from counting.
     ///
     /// # Errors
-    /// [`StorageError`], where the database failed otherwise.
+    /// [`StorageError`], where the database failed for another reason than being away.
     pub async fn reload(&self) -> Result<bool, StorageError> {
+        // One at a time: an older reading must not be stored over a newer one.
+        let _turn = self.0.reloading.lock().await;
         let before = self.loaded();
-        let mut files = self.directory().await;
-        match self.0.store.upstream_cas().await {
+        let of_source = |source| {
+            before
+                .files
+                .iter()
+                .filter(move |file| file.source == source)
+                .cloned()
+        };
+        let directory = self.directory().await;
+        let mut files: Vec<CaFile> =
+            directory.unwrap_or_else(|| of_source(AnchorSource::Directory).collect());
+        let stored = self.0.store.upstream_cas().await;
+        let mut failure = None;
+        match stored {
             Ok(stored) => files.extend(stored.into_iter().map(|ca| CaFile {
                 filename: ca.filename,
                 source: AnchorSource::Database,
                 bytes: ca.pem.into_bytes(),
                 settings: ca.settings,
             })),
-            Err(StorageError::Unavailable(_)) => {
-                let stored = |file: &&CaFile| file.source == AnchorSource::Database;
-                files.extend(before.files.iter().filter(stored).cloned());
+            Err(error) => {
+                files.extend(of_source(AnchorSource::Database));
+                failure = Some(error).filter(|e| !matches!(e, StorageError::Unavailable(_)));
             }
-            Err(error) => return Err(error),
         }
+        let changed = self.apply(&before, files);
+        failure.map_or(Ok(changed), Err)
+    }
+
+    fn apply(&self, before: &Loaded, files: Vec<CaFile>) -> bool {
         if files == before.files {
-            return Ok(false);
+            return false;
         }
         let mut anchors = Vec::new();
         for file in &files {
@@ -110,16 +131,16 @@ impl AnchorStore {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(Loaded { anchors, files });
-        Ok(true)
+        true
     }
 
-    /// The files of the directory, by name.
-    async fn directory(&self) -> Vec<CaFile> {
+    /// The files of the directory, by name; none where it cannot be read just now.
+    async fn directory(&self) -> Option<Vec<CaFile>> {
         let Some(directory) = self.0.config.upstream_ca_dir.clone() else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         let read = tokio::task::spawn_blocking(move || read_directory(&directory)).await;
-        let mut files = read.unwrap_or_default();
+        let mut files = read.ok()??;
         files.sort();
         let file = |(filename, bytes)| CaFile {
             source: AnchorSource::Directory,
@@ -127,7 +148,7 @@ impl AnchorStore {
             filename,
             bytes,
         };
-        files.into_iter().map(file).collect()
+        Some(files.into_iter().map(file).collect())
     }
 
     /// Reads everything again, again and again, until the task is dropped.
@@ -150,7 +171,7 @@ pub fn read_anchors(config: &ImportConfig) -> TrustAnchors {
         .upstream_ca_dir
         .as_deref()
         .filter(|directory| directory.is_dir());
-    let files = directory.map(read_directory).unwrap_or_default();
+    let files = directory.and_then(read_directory).unwrap_or_default();
     let anchors = files.iter().flat_map(|(name, bytes)| {
         let settings = config.anchor_settings(name);
         Anchor::from_file(name, AnchorSource::Directory, bytes, &settings).unwrap_or_default()
@@ -158,18 +179,19 @@ pub fn read_anchors(config: &ImportConfig) -> TrustAnchors {
     TrustAnchors::new(anchors.collect())
 }
 
-/// The readable `*.crt` and `*.pem` of a directory. What cannot be read is said in the log.
-fn read_directory(directory: &Path) -> Vec<(CaFilename, Vec<u8>)> {
+/// The readable `*.crt` and `*.pem` of a directory; an empty list where there is no directory, and
+/// nothing where it is there but cannot be read. What is left out is said in the log.
+fn read_directory(directory: &Path) -> Option<Vec<(CaFilename, Vec<u8>)>> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) => {
-            let directory = directory.display();
-            tracing::error!(%directory, %error, "the upstream CA directory cannot be read");
-            return Vec::new();
+            let shown = directory.display();
+            tracing::error!(directory = %shown, %error, "the upstream CA directory cannot be read");
+            return (error.kind() == std::io::ErrorKind::NotFound).then(Vec::new);
         }
     };
     let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-    paths.filter_map(|path| read_ca(&path)).collect()
+    Some(paths.filter_map(|path| read_ca(&path)).collect())
 }
 
 fn read_ca(path: &PathBuf) -> Option<(CaFilename, Vec<u8>)> {

@@ -3,6 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::serve::ListenerExt;
+use portolan_storage::Store;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{router::router, state::AppState};
@@ -55,11 +56,19 @@ pub async fn serve(
         }
     };
     watching.abort();
-    if let Err(error) = store.close().await {
-        tracing::warn!(%error, "the database could not be closed");
-    }
+    close(store).await;
     tracing::info!("stopped");
     ended
+}
+
+/// Closes the database. Connections that somebody still holds are not waited for: what they had
+/// not committed is rolled back by the database.
+pub async fn close(store: Store) {
+    match tokio::time::timeout(Duration::from_secs(3), store.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the database could not be closed"),
+        Err(_) => tracing::warn!("the database is still busy and is left as it is"),
+    }
 }
 
 /// Ends at SIGINT or SIGTERM.

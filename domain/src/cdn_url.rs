@@ -42,9 +42,14 @@ pub enum InvalidCdnUrl {
     /// A `#fragment`.
     #[error("has a fragment; remove everything from # on")]
     Fragment,
-    /// No host.
-    #[error("has no host")]
+    /// No `//` and host behind the scheme.
+    #[error("has no host; it must begin like https://cdn.example.com")]
     NoHost,
+    /// A host that parsers read in different ways: escapes, short IP addresses, other scripts.
+    #[error(
+        "has a host that is not written plainly; write the name in ASCII (IDNA) or the whole IP address"
+    )]
+    Host,
     /// White space, control characters or backslashes, which URL parsers mend without a word.
     #[error("has white space, control characters or backslashes, or is over 2048 bytes long")]
     Characters,
@@ -66,17 +71,27 @@ impl CdnUrl {
             "http" if http == HttpCdn::Allowed => {}
             other => return Err(InvalidCdnUrl::Scheme(other.to_owned())),
         }
-        // `https://@host` has an empty user: the parser drops it, so the text is asked too.
-        let authority = text.split_once("//").map_or("", |(_, rest)| rest);
-        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+        // URL parsers mend `https:host`, `https:///host` and odd host names, each in its own way: what
+        // is kept as given must be what every one of them reads.
+        let rest = text
+            .get(url.scheme().len()..)
+            .and_then(|rest| rest.strip_prefix("://"));
+        let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+        let authority = authority.filter(|authority| !authority.is_empty());
+        let authority = authority.ok_or(InvalidCdnUrl::NoHost)?;
         if !url.username().is_empty() || url.password().is_some() || authority.contains('@') {
             return Err(InvalidCdnUrl::UserInfo);
         }
+        let host = url.host_str().unwrap_or_default();
+        let port = authority.get(host.len()..).unwrap_or_default();
+        let same = authority
+            .get(..host.len())
+            .is_some_and(|given| given.eq_ignore_ascii_case(host));
+        if host.is_empty() || !same || !(port.is_empty() || port.starts_with(':')) {
+            return Err(InvalidCdnUrl::Host);
+        }
         if url.fragment().is_some() {
             return Err(InvalidCdnUrl::Fragment);
-        }
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(InvalidCdnUrl::NoHost);
         }
         Ok(Self::from_parsed(text, &url))
     }
@@ -161,5 +176,27 @@ mod tests {
         assert!(matches!(parse("https://"), Err(E::NotAUrl(_))));
         assert!(matches!(parse("cdn.example.com"), Err(E::NotAUrl(_))));
         assert!(matches!(parse(""), Err(E::NotAUrl(_))));
+        for odd in [
+            "https:a.example",
+            "https:/a.example",
+            "https:///a.example",
+            "https:///@a.example",
+        ] {
+            assert_eq!(parse(odd), Err(E::NoHost), "{odd}");
+        }
+        for odd in [
+            "https://ex%61mple.com",
+            "https://127.1",
+            "https://b\u{fc}cher.example",
+        ] {
+            assert_eq!(parse(odd), Err(E::Host), "{odd}");
+        }
+        for plain in [
+            "https://[::1]:8443/x",
+            "https://127.0.0.1",
+            "HTTPS://A.example:443",
+        ] {
+            assert!(parse(plain).is_ok(), "{plain} was refused");
+        }
     }
 }

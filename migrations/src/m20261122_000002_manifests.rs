@@ -193,7 +193,13 @@ fn manifest_files() -> TableCreateStatement {
 }
 
 async fn indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    let plain: [(&str, &str, &[&str]); 3] = [
+    let plain: [(&str, &str, &[&str]); 5] = [
+        (
+            "upstream_consumers_by_ca",
+            "upstream_consumers",
+            &["ca_spki_sha256"],
+        ),
+        ("entitlements_by_owner", "entitlements", &["owner_id", "id"]),
         (
             "entitlements_by_pool",
             "entitlements",

@@ -15,10 +15,13 @@ impl MigrationTrait for Migration {
             .col(string_len("role", 16))
             .col(string_len("secret_sha256", 64).unique_key())
             .col(timestamp_with_time_zone("created_at"))
+            // Whether it counts for its owners alone. Said here and not by the absence of rows: a
+            // key whose rows are being deleted must never be taken for one that counts for all.
+            .col(boolean("bound"))
             .to_owned();
         manager.create_table(keys).await?;
 
-        // No row for a key means that it is bound to no owner: it counts for all.
+        // The owners that a bound key counts for.
         let owners = Table::create()
             .table("api_key_owners")
             .col(uuid("api_key_id"))
@@ -38,7 +41,13 @@ impl MigrationTrait for Migration {
                     .on_delete(ForeignKeyAction::Restrict),
             )
             .to_owned();
-        manager.create_table(owners).await
+        manager.create_table(owners).await?;
+        let by_owner = Index::create()
+            .name("api_key_owners_by_owner")
+            .table("api_key_owners")
+            .col("owner_id")
+            .to_owned();
+        manager.create_index(by_owner).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -91,6 +91,7 @@ impl Store {
             role: Set(key.role.as_str().to_owned()),
             secret_sha256: Set(key.secret_sha256.to_string()),
             created_at: Set(now),
+            bound: Set(!key.owners.is_empty()),
         };
         let row = row.insert(&transaction).await.map_err(|error| {
             if is_duplicate(&error) {
@@ -111,7 +112,10 @@ impl Store {
         }
         let stored = load(&transaction, row).await?;
         transaction.commit().await?;
-        Ok(stored)
+        stored.ok_or_else(|| StorageError::NotFound {
+            what: "API key",
+            name: key.name.to_owned(),
+        })
     }
 
     /// The key with this digest, if there is one.
@@ -124,7 +128,7 @@ impl Store {
             .one(&self.database)
             .await?;
         match row {
-            Some(row) => Ok(Some(load(&self.database, row).await?)),
+            Some(row) => load(&self.database, row).await,
             None => Ok(None),
         }
     }
@@ -140,7 +144,7 @@ impl Store {
             .await?;
         let mut keys = Vec::with_capacity(rows.len());
         for row in rows {
-            keys.push(load(&self.database, row).await?);
+            keys.extend(load(&self.database, row).await?);
         }
         Ok(keys)
     }
@@ -162,7 +166,9 @@ impl Store {
     }
 }
 
-async fn load(connection: &impl ConnectionTrait, row: api_keys::Model) -> Result<ApiKey> {
+/// The key with its owners. The rows are read one after the other: a bound key without an owner is
+/// one that is being revoked just now, and is none.
+async fn load(connection: &impl ConnectionTrait, row: api_keys::Model) -> Result<Option<ApiKey>> {
     let corrupt = |column| StorageError::Corrupt {
         table: "api_keys",
         column,
@@ -179,11 +185,15 @@ async fn load(connection: &impl ConnectionTrait, row: api_keys::Model) -> Result
         .all(connection)
         .await?;
     let keys: Option<Vec<OwnerKey>> = owners.iter().map(|owner| owner.key.parse().ok()).collect();
-    Ok(ApiKey {
+    let keys = keys.ok_or_else(|| corrupt("owners"))?;
+    if row.bound == keys.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(ApiKey {
         id: row.id,
         role: Role::from_name(&row.role).ok_or_else(|| corrupt("role"))?,
-        owners: keys.ok_or_else(|| corrupt("owners"))?,
+        owners: keys,
         name: row.name,
         created_at: row.created_at,
-    })
+    }))
 }

@@ -121,8 +121,9 @@ fn sqlite_result(code: &str) -> Option<u32> {
     Some(extended & 0xFF)
 }
 
-/// Connection trouble, shutdowns (SQLSTATE class 57P), serialization failures and deadlocks
-/// (class 40), too many connections (53300), and SQLite's BUSY, LOCKED, IOERR, FULL and CANTOPEN.
+/// Connection trouble (SQLSTATE class 08), a primary that became a standby (25006), serialization
+/// failures and deadlocks (40), a lack of disk, memory or connections (53), a lock that was not to be
+/// had (55P03), interventions and shutdowns (57), system errors (58), and SQLite's BUSY, LOCKED, IOERR, FULL and CANTOPEN.
 fn is_unavailable(error: &DbErr) -> bool {
     let runtime = match error {
         DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => return true,
@@ -141,8 +142,9 @@ fn is_unavailable(error: &DbErr) -> bool {
         | SqlxError::WorkerCrashed => true,
         SqlxError::Database(error) => error.code().is_some_and(|code| {
             let postgres = code.len() == 5
-                && (code.starts_with("57P") || code.starts_with("40") || code.starts_with("08"))
-                || code == "53300";
+                && ["08", "25006", "40", "53", "55P03", "57", "58"]
+                    .iter()
+                    .any(|class| code.starts_with(class));
             postgres || sqlite_result(&code).is_some_and(|c| matches!(c, 5 | 6 | 10 | 13 | 14))
         }),
         _ => false,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use portolan_domain::{
     ids::{CaFilename, OwnerKey},
-    trust::{Anchor, AnchorSettings, AnchorSource, Certificate},
+    trust::{Anchor, AnchorSettings, AnchorSource, Certificate, certificates_pem},
 };
 use portolan_storage::StoredCa;
 use serde_json::{Value, json};
@@ -105,6 +105,8 @@ async fn add(context: &Context, ca: &StoredCa) -> Result<(), CliError> {
             ca.filename
         )));
     }
+    let pem = certificates_pem(&anchors).map_err(|error| CliError::new(error.to_string()))?;
+    let ca = &StoredCa { pem, ..ca.clone() };
     state.store.add_upstream_ca(ca, context.clock.now()).await?;
     let values: Value = anchors.iter().map(shown).collect();
     context.print(&values, || {

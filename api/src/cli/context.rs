@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::error::{CliError, print_line};
-use crate::{clock::Clock, config::Config, state::AppState};
+use crate::{clock::Clock, config::Config, server, state::AppState};
 
 /// The surroundings of a command.
 pub struct Context {
@@ -53,11 +53,10 @@ impl Context {
     }
 
     /// Closes the database: SQLite then leaves one file, with everything in it.
-    pub async fn close(self) -> Result<(), CliError> {
+    pub async fn close(self) {
         if let Some(store) = self.store.into_inner() {
-            store.close().await?;
+            server::close(store).await;
         }
-        Ok(())
     }
 
     /// Makes the data directory, which nobody else can enter.

@@ -156,8 +156,8 @@ async fn run(cli: Cli) -> Result<(), CliError> {
     start_log(&config, &cli.command);
     let context = Context::new(data_dir, config, global.json);
     let done = dispatch(&context, cli.command).await;
-    let closed = context.close().await;
-    done.and(closed)
+    context.close().await;
+    done
 }
 
 async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {

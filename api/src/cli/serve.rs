@@ -1,9 +1,8 @@
 //! `portolan serve`.
 
 use std::{
-    fs::OpenOptions,
-    io::{IsTerminal, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, IsTerminal, Write},
+    path::Path,
 };
 
 use portolan_storage::{Engine, NewApiKey, Role};
@@ -30,6 +29,17 @@ pub async fn run(context: &Context) -> Result<(), CliError> {
     Ok(server::serve(state, listener, server::stop_signal()).await?)
 }
 
+/// Writes a file for its owner alone, in place of one that may be there.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // Made with mode 0600, and renamed when it is whole.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(file, "{text}")?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// Where there is no admin key yet, one is made: never a default secret. It is written beside the
 /// embedded database with mode 0600, and shown once on a terminal.
 async fn first_admin_key(context: &Context, state: &AppState) -> Result<(), CliError> {
@@ -42,30 +52,27 @@ async fn first_admin_key(context: &Context, state: &AppState) -> Result<(), CliE
         return Ok(());
     }
     let secret = generate()?;
-    let path = context.data_dir.join("admin.key");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path);
-    file.and_then(|mut file| writeln!(file, "{}", secret.expose()))
-        .map_err(|error| {
-            CliError::new(format!(
-                "the admin key cannot be written to {}: {error}",
-                path.display()
-            ))
-        })?;
+    let taken = |name: &String| keys.iter().any(|key| key.name == *name);
+    let mut names = std::iter::once("admin".to_owned()).chain((2..).map(|n| format!("admin-{n}")));
+    let name = names.find(|name| !taken(name)).unwrap_or_default();
     let key = NewApiKey {
-        name: "admin",
+        name: &name,
         role: Role::Admin,
         owners: &[],
         secret_sha256: secret.sha256(),
     };
+    // The key first: a file with a key that does not count would mislead.
     state
         .store
         .create_api_key(&key, context.clock.now())
         .await?;
+    let path = context.data_dir.join("admin.key");
+    write_private(&path, secret.expose()).map_err(|error| {
+        CliError::new(format!(
+            "the admin key cannot be written to {}: {error}",
+            path.display()
+        ))
+    })?;
     tracing::info!(file = %path.display(), "the first admin key was made");
     if std::io::stdout().is_terminal() {
         print_line(&format!(

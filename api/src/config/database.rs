@@ -104,12 +104,16 @@ impl DatabaseConfig {
     #[must_use]
     pub fn shown_url(&self) -> String {
         let url = self.resolved_url();
-        match url.split_once('@') {
-            Some((before, after)) if self.engine() == Engine::Postgres => {
-                let scheme = before.split("://").next().unwrap_or_default();
-                format!("{scheme}://…@{after}")
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return url.split('?').next().unwrap_or_default().to_owned();
+        };
+        // A password may stand before the last @, and in the query.
+        let rest = rest.split('?').next().unwrap_or_default();
+        match rest.rsplit_once('@') {
+            Some((_, place)) if self.engine() == Engine::Postgres => {
+                format!("{scheme}://…@{place}")
             }
-            _ => url.to_owned(),
+            _ => format!("{scheme}://{rest}"),
         }
     }
 }

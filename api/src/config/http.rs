@@ -20,6 +20,17 @@ pub struct HttpConfig {
     pub shutdown_grace_seconds: u64,
 }
 
+/// The first parts of the service's own paths: a prefix beginning so would hide them.
+const OWN_PATHS: [&str; 7] = [
+    "/docs",
+    "/entitlements",
+    "/health",
+    "/openapi.json",
+    "/owners",
+    "/status",
+    "/upstream_cas",
+];
+
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
@@ -64,7 +75,14 @@ impl HttpConfig {
                 ),
             });
         }
+        let mut seen = std::collections::BTreeSet::new();
         for prefix in &self.compat_prefixes {
+            if !seen.insert(prefix) || OWN_PATHS.iter().any(|own| prefix.starts_with(own)) {
+                return Err(ConfigError::Invalid {
+                    key: "http.compat_prefixes",
+                    why: format!("{prefix:?} is there twice, or is a path of the service's own"),
+                });
+            }
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
             let usable = prefix.starts_with('/') && prefix.len() > 1 && !prefix.ends_with('/');
             if !usable || !prefix.chars().all(plain) || prefix.contains("//") {

@@ -4,19 +4,22 @@
 //! with every chunk, without a limit of its own. So the bytes beside the file have a credit: who sends
 //! more of them is refused, before they cost memory or time.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    task::Poll,
 };
 
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Multipart, Request, multipart::Field},
 };
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::{
-    receive::{base_name, broken, copy},
+    receive::{IDLE, base_name, broken, copy, stopped},
     upload::{Spool, UploadWriter},
 };
 use crate::problem::Problem;
@@ -47,6 +50,28 @@ impl Credit {
     }
 }
 
+fn charged(body: Body, credit: Credit) -> impl Stream<Item = Result<Bytes, String>> + Unpin {
+    body.into_data_stream().map(move |chunk| {
+        let chunk = chunk.map_err(|error| error.to_string())?;
+        credit.take(&chunk).map(|()| chunk)
+    })
+}
+
+/// Hands out one chunk per look. The parser reads on for as long as there is anything, and would
+/// take megabytes of the file into its memory before it sees that they are the file's.
+fn one_at_a_time<S: Stream + Unpin>(mut chunks: S) -> impl Stream<Item = S::Item> {
+    let mut pause = false;
+    stream::poll_fn(move |context| {
+        if std::mem::take(&mut pause) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let chunk = chunks.poll_next_unpin(context);
+        pause = matches!(chunk, Poll::Ready(Some(_)));
+        chunk
+    })
+}
+
 /// The first part that is a file; text fields around it are left alone, a second file is refused.
 pub(super) async fn receive(
     request: Request,
@@ -55,17 +80,14 @@ pub(super) async fn receive(
 ) -> Result<(UploadWriter, Option<String>), Problem> {
     let credit = Credit::new();
     let (parts, body) = request.into_parts();
-    let charged = credit.clone();
-    let body = body.into_data_stream().map(move |chunk| {
-        let chunk = chunk.map_err(|error| error.to_string())?;
-        charged.take(&chunk).map(|()| chunk)
-    });
+    let body = one_at_a_time(charged(body, credit.clone()));
     let request = Request::from_parts(parts, Body::from_stream(body));
     let multipart = Multipart::from_request(request, &()).await;
     let mut multipart = multipart.map_err(|error| broken(error.body_text()))?;
     let mut found = None;
     loop {
-        let part = multipart.next_field().await;
+        let part = tokio::time::timeout(IDLE, multipart.next_field()).await;
+        let part = part.map_err(|_| stopped())?;
         let unreadable = |_| {
             let most = BESIDE_THE_FILE >> 20;
             broken(format!(
@@ -93,4 +115,33 @@ pub(super) async fn receive(
 fn is_file(part: &Field<'_>) -> bool {
     let binary = |kind: &str| kind.starts_with("application/");
     part.file_name().is_some() || part.content_type().is_some_and(binary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A form whose chunks are all there at once, as over HTTP/2.
+    fn form(file: usize) -> Request {
+        let head = b"--X\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n\r\n";
+        let whole = [&head[..], &vec![7; file], b"\r\n--X--\r\n"].concat();
+        let chunks: Vec<_> = whole.chunks(16 << 10).map(Bytes::copy_from_slice).collect();
+        let body = stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>));
+        let kind = ("content-type", "multipart/form-data; boundary=X");
+        let request = Request::builder().method("POST").header(kind.0, kind.1);
+        request.body(Body::from_stream(body)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_not_charged_however_fast_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path()).unwrap();
+        let size = 20 << 20;
+        let (writer, name) = receive(form(size), &spool, 64 << 20).await.unwrap();
+        let upload = writer.finish(name, 0).unwrap();
+        assert_eq!(
+            (upload.size, upload.file_name.as_deref()),
+            (size as u64, Some("b"))
+        );
+    }
 }

@@ -42,7 +42,7 @@ impl Batcher<'_> {
             }
             Item::Kept {
                 path,
-                json: content,
+                bytes: content,
             } => {
                 self.bytes += content.len();
                 self.files.push(KeptFile { path, content });

@@ -1,11 +1,14 @@
 //! Receives an upload: `multipart/form-data` with one file part of any name, or the zip itself.
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, Bytes},
     extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use futures_util::{Stream, StreamExt};
 
@@ -29,7 +32,7 @@ pub async fn receive(
     let name = file_name_of(request.headers());
     let (writer, name) = match kind.as_str() {
         "multipart/form-data" => form::receive(request, spool, limit).await?,
-        "application/zip" | "application/x-zip-compressed" | "application/octet-stream" => {
+        "application/zip" => {
             refuse_announced(request.headers(), limit)?;
             let body: Body = request.into_body();
             (copy(body.into_data_stream(), spool, limit).await?, name)
@@ -50,6 +53,16 @@ fn essence(headers: &HeaderMap) -> String {
         .and_then(|kind| kind.split(';').next())
         .unwrap_or_default();
     essence.trim().to_ascii_lowercase()
+}
+
+/// How long a client may send nothing before it is given up.
+pub(super) const IDLE: Duration = Duration::from_secs(30);
+
+pub(super) fn stopped() -> Problem {
+    broken(format!(
+        "Nothing came for {} seconds; the upload was given up.",
+        IDLE.as_secs()
+    ))
 }
 
 fn unsupported() -> Problem {
@@ -85,6 +98,7 @@ fn disk(error: &io::Error) -> Problem {
         title,
         detail,
     )
+    .header(header::RETRY_AFTER, HeaderValue::from_static("60"))
 }
 
 /// What says itself that it is too large is refused before its first byte is read.
@@ -106,7 +120,11 @@ pub(super) async fn copy<E: std::fmt::Display>(
 ) -> Result<UploadWriter, Problem> {
     let mut writer = spool.begin().map_err(|error| disk(&error))?;
     let mut size = 0;
-    while let Some(chunk) = chunks.next().await {
+    loop {
+        let chunk = tokio::time::timeout(IDLE, chunks.next()).await;
+        let Some(chunk) = chunk.map_err(|_| stopped())? else {
+            return Ok(writer);
+        };
         let chunk = chunk.map_err(|_| broken("The upload ended early."))?;
         size += chunk.len() as u64;
         if size > limit {
@@ -115,7 +133,6 @@ pub(super) async fn copy<E: std::fmt::Display>(
         // Into the page cache: as fast as handing the chunk to another thread would be.
         writer.write(&chunk).map_err(|error| disk(&error))?;
     }
-    Ok(writer)
 }
 
 /// The name in `Content-Disposition`, where a raw upload brings one.

@@ -177,9 +177,14 @@ impl Importer {
         if recorded && !draft.dry_run {
             let reason = problem.detail();
             tracing::info!(%owner, reason, "a manifest was refused");
-            self.store
+            let record = self
+                .store
                 .record_failure(owner, &draft, reason, timings)
-                .await?;
+                .await;
+            if let Err(error) = record {
+                // The refusal is what the client must know, whatever becomes of its record.
+                tracing::error!(%error, %owner, "a refusal could not be recorded");
+            }
         }
         Err(problem)
     }

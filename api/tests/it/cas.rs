@@ -104,6 +104,18 @@ both_engines! {
         app.delete("/upstream_cas/taken.crt").await.assert_problem(409, "ca-from-directory");
     }
 
+    async fn a_private_key_beside_a_certificate_is_not_kept(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        let key = CA.key_pem().unwrap();
+        let both = format!("{}{}", key.expose(), CA.certificate_pem().unwrap());
+        let added = app
+            .json(Method::POST, "/upstream_cas", json!({"filename": "both.crt", "pem": both}))
+            .await;
+        assert_eq!(added.status, 201, "{}", added.text);
+        let stored = app.state.store.upstream_cas().await.unwrap();
+        assert_eq!(stored[0].pem, CA.certificate_pem().unwrap());
+    }
+
     async fn a_ca_for_one_owner_verifies_no_other(database: TestDatabase) {
         let app = TestApp::start(database).await;
         app.owner("acme").await;

@@ -279,6 +279,25 @@ both_engines! {
         }
     }
 
+    async fn clients_that_stop_sending_keep_nobody_from_importing(database: TestDatabase) {
+        let app = started(database).await;
+        let mut silent = Vec::new();
+        for _ in 0..4 {
+            let mut connection =
+                tokio::net::TcpStream::connect(app.url.strip_prefix("http://").unwrap()).await.unwrap();
+            let head = format!(
+                "POST /owners/acme/imports HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+                 Content-Type: application/zip\r\nContent-Length: 1000\r\n\r\nPK",
+                app.admin
+            );
+            tokio::io::AsyncWriteExt::write_all(&mut connection, head.as_bytes()).await.unwrap();
+            silent.push(connection);
+        }
+        let import = app.import("acme", manifest("acme", 1), "");
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(15), import).await;
+        assert_eq!(answer.expect("an import waits for silent clients").status, 200);
+    }
+
     async fn a_manager_imports_for_his_owner(database: TestDatabase) {
         let app = started(database).await;
         let key = app.key(Role::Manager, &["acme"]).await;

@@ -68,6 +68,7 @@ enum Role {
     Entitlement,
     ConsumerType,
     Product,
+    ProductText,
     Distributor,
     Unknown,
 }
@@ -85,6 +86,8 @@ impl Role {
         }
         let path: Vec<&str> = name.split('/').collect();
         match path[..] {
+            // Old releases wrote products as certificates, too: kept, like their JSON.
+            ["export", "products", file] if file.ends_with(".pem") => Self::ProductText,
             ["export", folder, file] if file.ends_with(".json") => match folder {
                 "upstream_consumer" => Self::Identity,
                 "content_delivery_network" => Self::Cdn,
@@ -109,7 +112,7 @@ pub enum Item {
         /// Its path below `export/`.
         path: String,
         /// Its content.
-        json: Vec<u8>,
+        bytes: Vec<u8>,
     },
 }
 
@@ -207,7 +210,7 @@ impl<F: Read + Seek> VerifiedArchive<F> {
                     let taken = headers.take(role, &bytes, http);
                     taken.map_err(|reason| at(name, reason))?;
                 }
-                Role::Distributor | Role::Unknown => {}
+                Role::ProductText | Role::Distributor | Role::Unknown => {}
             }
             Ok::<_, ParseError>(ControlFlow::<()>::Continue(()))
         })?;
@@ -249,11 +252,16 @@ impl<F: Read + Seek> Manifest<F> {
                     }
                     Some(Item::Entitlement(Box::new(found), warnings))
                 }
-                Role::ConsumerType | Role::Product | Role::Distributor => {
-                    let json = content.read("json_bytes", json_bytes)?;
-                    json::check(&json).map_err(|error| at(name, error.to_string()))?;
+                role @ (Role::ConsumerType
+                | Role::Product
+                | Role::ProductText
+                | Role::Distributor) => {
+                    let bytes = content.read("json_bytes", json_bytes)?;
+                    if role != Role::ProductText {
+                        json::check(&bytes).map_err(|error| at(name, error.to_string()))?;
+                    }
                     let path = name.trim_start_matches("export/").to_owned();
-                    Some(Item::Kept { path, json })
+                    Some(Item::Kept { path, bytes })
                 }
                 Role::Unknown => {
                     content.skip()?;

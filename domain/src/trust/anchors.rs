@@ -90,6 +90,18 @@ impl Anchor {
     }
 }
 
+/// The certificates of these anchors as PEM, and nothing else that stood in their file: a private key
+/// beside a certificate is not for keeping.
+///
+/// # Errors
+/// [`CertificateError`] where OpenSSL cannot write one.
+pub fn certificates_pem(anchors: &[Anchor]) -> Result<String, CertificateError> {
+    anchors
+        .iter()
+        .map(|anchor| anchor.certificate.to_pem())
+        .collect()
+}
+
 impl TrustAnchors {
     /// Sorts the anchors by file name, a directory's before the database's.
     #[must_use]

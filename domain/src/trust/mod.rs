@@ -9,7 +9,9 @@ mod signature;
 mod verify;
 
 pub use algorithm::{KeyMisfit, SignatureAlgorithm};
-pub use anchors::{Anchor, AnchorFault, AnchorSettings, AnchorSource, CaStatus, TrustAnchors};
+pub use anchors::{
+    Anchor, AnchorFault, AnchorSettings, AnchorSource, CaStatus, TrustAnchors, certificates_pem,
+};
 pub(crate) use certificate::rfc3339;
 pub use certificate::{Certificate, CertificateError};
 pub use refusal::{Refusal, TriedAnchor};

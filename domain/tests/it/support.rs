@@ -250,7 +250,7 @@ pub fn read(verified: VerifiedArchive<Spool>) -> Result<Content, ParseError> {
     manifest.items::<ParseError>(NOW, |item| {
         match item {
             Item::Entitlement(entitlement, warnings) => entitlements.push((*entitlement, warnings)),
-            Item::Kept { path, json } => kept.push((path, json)),
+            Item::Kept { path, bytes } => kept.push((path, bytes)),
         }
         Ok(())
     })?;

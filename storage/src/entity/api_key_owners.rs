@@ -1,4 +1,4 @@
-//! The owners that a key is bound to; no row means all.
+//! The owners that a bound key counts for.
 
 use sea_orm::entity::prelude::*;
 

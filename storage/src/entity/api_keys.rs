@@ -11,6 +11,7 @@ pub struct Model {
     pub role: String,
     pub secret_sha256: String,
     pub created_at: TimeDateTimeWithTimeZone,
+    pub bound: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -12,7 +12,7 @@ use portolan_domain::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, DatabaseTransaction, EntityTrait,
-    NotSet, QueryFilter, QuerySelect, Set,
+    NotSet, QueryFilter, QuerySelect, Set, sea_query::LockType,
 };
 use uuid::Uuid;
 
@@ -72,7 +72,8 @@ impl Store {
         let transaction = self.write().await?;
         let owner = owners::Entity::find()
             .filter(owners::Column::Key.eq(owner.as_str()))
-            .lock_exclusive()
+            // Against other imports, not against rows that point to the owner.
+            .lock(LockType::NoKeyUpdate)
             .one(&transaction)
             .await?
             .ok_or_else(|| owner_not_found(owner))?;

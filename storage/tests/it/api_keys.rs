@@ -69,6 +69,16 @@ both_engines! {
         assert!(matches!(again, StorageError::NotFound { what: "API key", .. }), "{again:?}");
     }
 
+    async fn a_bound_key_without_its_owners_counts_for_nobody(database: TestDatabase) {
+        // What a reader sees between the two deletions of a revocation.
+        let store = &database.store;
+        create_owners(store, &["a"]).await;
+        store.create_api_key(&key("ci", &[id("a")]), NOW).await.unwrap();
+        Raw::of(&database).await.run("DELETE FROM api_key_owners").await;
+        assert_eq!(store.api_key(digest("ci")).await.unwrap(), None);
+        assert_eq!(store.api_keys().await.unwrap(), []);
+    }
+
     async fn an_unknown_owner_leaves_no_key(database: TestDatabase) {
         let store = &database.store;
         create_owners(store, &["acme"]).await;

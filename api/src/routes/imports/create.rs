@@ -6,6 +6,7 @@ use axum::{
 };
 use portolan_domain::{cdn_url::CdnUrl, conflict::Forced, ids::OwnerKey};
 use serde::Deserialize;
+use tracing::Instrument;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -97,7 +98,6 @@ pub async fn create_import(
     let skip = query.on_same == Some(OnSame::Skip);
     let options = query.options(&state, caller.name)?;
     state.store.owner(&owner).await?;
-    let turn = state.importer.turn().await.ok_or_else(busy)?;
     let importer = &state.importer;
     let upload = receive(request, importer.spool(), importer.upload_limit()).await?;
     if skip && let Some(same) = state.store.current_import(&owner).await? {
@@ -108,11 +108,14 @@ pub async fn create_import(
             return Ok(Json(record));
         }
     }
+    // Only now: a client that sends slowly must not keep the others from their turn.
+    let turn = importer.turn().await.ok_or_else(busy)?;
     // On its own: a client that goes away now still gets its import, and its record.
-    let running = tokio::spawn(async move {
+    let import = async move {
         let _turn = turn;
         run(&state, &owner, upload, options).await
-    });
+    };
+    let running = tokio::spawn(import.in_current_span());
     running
         .await
         .map_err(|_| ImportError::Interrupted)?

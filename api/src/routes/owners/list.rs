@@ -1,6 +1,7 @@
 //! `GET /owners`.
 
 use axum::extract::State;
+use portolan_domain::ids::OwnerKey;
 
 use super::view::Owner;
 use crate::{
@@ -29,6 +30,9 @@ pub async fn list_owners(
     Query(paging): Query<Paging>,
 ) -> Result<Paged<Owner>, Problem> {
     let (after, limit) = (paging.cursor.as_deref(), paging.limit()?);
+    if after.is_some_and(|after| after.parse::<OwnerKey>().is_err()) {
+        return Err(Problem::bad_request("The cursor is not one of this list."));
+    }
     let page = state
         .store
         .owners(caller.only_owners(), after, limit)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::{extract::State, http::StatusCode};
 use portolan_domain::{
     ids::{CaFilename, OwnerKey},
-    trust::{Anchor, AnchorSettings, AnchorSource},
+    trust::{Anchor, AnchorSettings, AnchorSource, certificates_pem},
 };
 use portolan_storage::{StorageError, StoredCa};
 use serde::Deserialize;
@@ -65,15 +65,13 @@ pub async fn create_upstream_ca(
         owners: new.owners,
     };
     let (source, pem) = (AnchorSource::Database, new.pem.as_bytes());
-    Anchor::from_file(&new.filename, source, pem, &settings).map_err(|fault| {
+    let invalid = |why: String| {
         let title = "The certificate cannot be used";
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "ca-invalid",
-            title,
-            format!("{fault}."),
-        )
-    })?;
+        Problem::new(StatusCode::BAD_REQUEST, "ca-invalid", title, why)
+    };
+    let anchors = Anchor::from_file(&new.filename, source, pem, &settings)
+        .map_err(|fault| invalid(format!("{fault}.")))?;
+    let pem = certificates_pem(&anchors).map_err(|error| invalid(format!("The file {error}.")))?;
     // A stored CA must not take a file's name: records would point at either.
     state.anchors.reload().await?;
     if state
@@ -87,7 +85,7 @@ pub async fn create_upstream_ca(
     }
     let ca = StoredCa {
         filename: new.filename,
-        pem: new.pem,
+        pem,
         settings,
     };
     state.store.add_upstream_ca(&ca, state.clock.now()).await?;
