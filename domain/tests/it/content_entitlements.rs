@@ -191,6 +191,8 @@ fn files_for_an_export_are_kept_as_they_came() {
         "export/distributor_version/sat.json",
         distributor,
     ));
+    // Old releases wrote products as certificates, too.
+    entries.push(Entry::stored("export/products/69.pem", "no { json"));
     let content = content(&unsigned(&zip(&entries))).unwrap();
     let kept: Vec<_> = content
         .kept
@@ -203,6 +205,7 @@ fn files_for_an_export_are_kept_as_they_came() {
         kept[2],
         ("distributor_version/sat.json", distributor.as_bytes())
     );
+    assert_eq!(kept[3], ("products/69.pem", &b"no { json"[..]));
 }
 
 #[test]
@@ -214,7 +217,6 @@ fn unknown_files_are_skipped() {
         "export/rules2/rules.js",
         "export/entitlement_certificates/1.pem",
         "export/content_access_certificates/1.pem",
-        "export/products/69.pem",
         "export/new_things/deep/er/x.json",
         "export/entitlements/more/x.json",
         "export/entitlements/x.json.bak",
