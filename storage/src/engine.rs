@@ -5,6 +5,7 @@ use std::time::Duration;
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbBackend,
     sqlx::{
+        Connection,
         postgres::PgConnectOptions,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
@@ -69,6 +70,16 @@ pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConne
         // A ping before every query costs more than the query; a dead connection is seen anyway.
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(sqlite)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            // A full disk ends a transaction behind the driver's back, which then takes the next one
+            // for a part of it and never commits. Such a connection is thrown away.
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        })
         .map_sqlx_postgres_opts(postgres);
     for _ in 0..LOCKED_TRIES {
         match Database::connect(options.clone()).await {

@@ -187,6 +187,9 @@ impl CdnJson {
         };
         let url = CdnUrl::parse(&url, http).map_err(|why| format!("the field url {why}"))?;
         let name = self.name;
+        if name.as_ref().is_some_and(|name| name.len() > 1024) {
+            return Err("the field name is over 1024 bytes long".to_owned());
+        }
         Ok(Some(ManifestCdn { label, name, url }))
     }
 }

@@ -29,6 +29,19 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> 
     serde_json::from_slice(bytes)
 }
 
+/// What is wrong with a text, in words that never quote its values: they may be private keys, and
+/// megabytes long.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.starts_with("invalid type") || text.starts_with("invalid value") {
+        let (line, column) = (error.line(), error.column());
+        return format!(
+            "a value has another type than is expected, at line {line} column {column}"
+        );
+    }
+    text.chars().take(300).collect()
+}
+
 /// Checks a whole JSON text that is kept as it came.
 pub(crate) fn check(bytes: &[u8]) -> serde_json::Result<()> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -155,6 +168,14 @@ mod tests {
     fn a_nul_in_a_text_is_refused() {
         let why = check(br#"{"a":["x\u0000y"]}"#).unwrap_err().to_string();
         assert!(why.contains("NUL"), "{why}");
+    }
+
+    #[test]
+    fn a_reason_never_quotes_a_value() {
+        let error = parse::<HashSet<u8>>(br#"{"a":1}"#).unwrap_err();
+        assert!(reason(&error).contains("another type"), "{error}");
+        let error = serde_json::from_str::<u8>("\"-----BEGIN PRIVATE KEY-----\"").unwrap_err();
+        assert!(!reason(&error).contains("PRIVATE"), "{error}");
     }
 
     #[test]

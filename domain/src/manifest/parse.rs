@@ -258,7 +258,7 @@ impl<F: Read + Seek> Manifest<F> {
                 | Role::Distributor) => {
                     let bytes = content.read("json_bytes", json_bytes)?;
                     if role != Role::ProductText {
-                        json::check(&bytes).map_err(|error| at(name, error.to_string()))?;
+                        json::check(&bytes).map_err(|error| at(name, json::reason(&error)))?;
                     }
                     let path = name.trim_start_matches("export/").to_owned();
                     Some(Item::Kept { path, bytes })
@@ -298,7 +298,7 @@ impl<E> From<ContentError> for Stop<E> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    json::parse(bytes).map_err(|error| format!("cannot be read: {error}"))
+    json::parse(bytes).map_err(|error| format!("cannot be read: {}", json::reason(&error)))
 }
 
 fn at(entry: &str, reason: String) -> ContentError {

@@ -27,7 +27,7 @@ struct SchemeFile {
 impl SigningScheme {
     /// Reads the file; the error is text for people, naming the field.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let file: SchemeFile = json::parse(bytes).map_err(|error| error.to_string())?;
+        let file: SchemeFile = json::parse(bytes).map_err(|error| json::reason(&error))?;
         let base64: String = file.certificate.split_ascii_whitespace().collect();
         let der = openssl::base64::decode_block(&base64)
             .map_err(|_| "the field certificate is not base64".to_owned())?;
