@@ -62,8 +62,13 @@ impl Store {
             generation: Set(0),
             last_manifest_created_at: Set(None),
         };
-        match row.insert(&self.database).await {
-            Ok(row) => Owner::from_row(row),
+        // SQLite returns the row before it is on disk: only the commit tells that it is.
+        let transaction = self.write().await?;
+        match row.insert(&transaction).await {
+            Ok(row) => {
+                transaction.commit().await?;
+                Owner::from_row(row)
+            }
             Err(error) if is_duplicate(&error) => Err(StorageError::Taken {
                 what: "owner",
                 name: key.to_string(),

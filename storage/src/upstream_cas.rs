@@ -44,8 +44,9 @@ impl Store {
             owners: Set(owners),
             created_at: Set(now),
         };
-        match row.insert(&self.database).await {
-            Ok(_) => Ok(()),
+        let transaction = self.write().await?;
+        match row.insert(&transaction).await {
+            Ok(_) => Ok(transaction.commit().await?),
             Err(error) if is_duplicate(&error) => {
                 let (what, name) = ("upstream CA", ca.filename.to_string());
                 Err(StorageError::Taken { what, name })
