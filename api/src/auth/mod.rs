@@ -3,6 +3,7 @@
 mod api_key;
 mod caller;
 mod keyring;
+pub mod oauth;
 
 pub use api_key::{InvalidKey, Secret};
 pub use caller::{Admin, Caller, Manager, Reader};

@@ -1,0 +1,39 @@
+//! Which URL a client signed. Never the header `Host`: Thumbslug leaves its port out, proxies replace
+//! it, and a signature made for another service must not be made to fit here by a header.
+
+use axum::http::{Uri, Version, uri::PathAndQuery};
+use url::Url;
+
+use super::error::OAuthError;
+
+/// The URL that the client of a request must have signed: its request target, where that is absolute,
+/// else what stands behind `public_url`.
+///
+/// `target` is the request's target before any routing (`axum::extract::OriginalUri`).
+///
+/// # Errors
+/// [`OAuthError::NoUrl`], which names the setting.
+pub fn signed_url(
+    target: &Uri,
+    version: Version,
+    public_url: Option<&Url>,
+) -> Result<String, OAuthError> {
+    // In HTTP/2, scheme and authority are pseudo-headers that every request has: Host in another dress.
+    let absolute = version <= Version::HTTP_11 && target.scheme().is_some();
+    if absolute {
+        return Ok(target.to_string());
+    }
+    let public = public_url.ok_or(OAuthError::NoUrl)?;
+    let host = public.host_str().ok_or(OAuthError::NoUrl)?;
+    let port = public.port().map(|port| format!(":{port}"));
+    // `OPTIONS *` has none: it asks about the server as a whole.
+    let path = target.path_and_query().map(PathAndQuery::as_str);
+    let path = path.filter(|path| path.starts_with('/')).unwrap_or("/");
+    Ok(format!(
+        "{}://{host}{}{}{path}",
+        public.scheme(),
+        port.unwrap_or_default(),
+        // The request's own path begins with one.
+        public.path().trim_end_matches('/'),
+    ))
+}
