@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod extract;
 pub mod import;
+pub mod limits;
 mod patience;
 pub mod problem;
 pub mod router;
