@@ -22,6 +22,7 @@ pub mod build;
 pub mod cdn_url;
 pub mod conflict;
 pub mod digest;
+pub mod distinguished_name;
 pub mod ids;
 pub mod import;
 pub mod limits;

@@ -80,7 +80,7 @@ impl Certificate {
         Self::new(x509)
     }
 
-    fn new(x509: X509) -> Result<Self, CertificateError> {
+    pub(super) fn new(x509: X509) -> Result<Self, CertificateError> {
         let part = |name| move |_: ErrorStack| CertificateError::Part(name);
         let sha256 = x509
             .digest(MessageDigest::sha256())
@@ -240,6 +240,10 @@ impl Certificate {
         let key = PKey::private_key_from_pem_passphrase(key.expose().as_bytes(), b"");
         let own = self.public_key();
         matches!((key, own), (Ok(key), Ok(own)) if own.public_eq(&key))
+    }
+
+    pub(super) fn x509(&self) -> &X509Ref {
+        &self.x509
     }
 
     pub(crate) fn public_key(&self) -> Result<PKey<Public>, ErrorStack> {

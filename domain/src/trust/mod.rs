@@ -3,6 +3,7 @@
 mod algorithm;
 mod anchors;
 mod certificate;
+mod client;
 mod refusal;
 mod scheme;
 mod signature;
@@ -14,6 +15,7 @@ pub use anchors::{
 };
 pub(crate) use certificate::rfc3339;
 pub use certificate::{Certificate, CertificateError};
+pub use client::{ClientCaError, ClientCas, ClientChain, ClientRefusal, VerifiedClient};
 pub use refusal::{Refusal, TriedAnchor};
 pub use scheme::SigningScheme;
 pub use verify::{ForcedSignature, Verification, VerifiedArchive, VerifiedBy, VerifyError};
