@@ -5,7 +5,11 @@ use std::sync::Arc;
 use portolan_storage::Store;
 
 use crate::{
-    anchors::AnchorStore, auth::Keyring, cache::EntitlementCache, clock::Clock, config::Config,
+    anchors::AnchorStore,
+    auth::{ClientCaStore, Keyring},
+    cache::EntitlementCache,
+    clock::Clock,
+    config::Config,
     import::Importer,
 };
 
@@ -16,6 +20,8 @@ pub struct AppState {
     pub store: Store,
     /// Who calls.
     pub keyring: Keyring,
+    /// Whose client certificates have a subject.
+    pub client_cas: ClientCaStore,
     /// Who is trusted.
     pub anchors: AnchorStore,
     /// Imports.
@@ -44,6 +50,7 @@ impl AppState {
         Ok(Self {
             keyring: Keyring::new(store.clone()),
             cache: EntitlementCache::new(store.clone(), anchors.clone(), clock.clone()),
+            client_cas: ClientCaStore::new(&config.http),
             config: Arc::new(config),
             importer,
             anchors,

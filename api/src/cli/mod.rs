@@ -170,7 +170,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Ca(command) => ca::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
         Command::Db(command) => db::run(context, &command).await,
-        Command::Config(ConfigCommand::Check) => context.print_config(),
+        Command::Config(ConfigCommand::Check) => {
+            serve::check_files(&context.config.http)?;
+            context.print_config()
+        }
         Command::MasterKey(_) | Command::Openapi => Ok(()),
     }
 }

@@ -12,10 +12,16 @@ use super::{
     error::{CliError, print_line},
     key::generate,
 };
-use crate::{server, state::AppState};
+use crate::{
+    auth::ClientCaStore,
+    config::HttpConfig,
+    server::{self, tls::Tls},
+    state::AppState,
+};
 
 /// Runs the service until it is told to stop.
 pub async fn run(context: &Context) -> Result<(), CliError> {
+    check_files(&context.config.http)?;
     let state = context.state().await?;
     first_admin_key(context, &state).await?;
     let address = context.config.http.address()?;
@@ -25,8 +31,20 @@ pub async fn run(context: &Context) -> Result<(), CliError> {
     let address = listener.local_addr()?;
     let database = context.config.database.shown_url();
     tracing::info!(%address, database, version = env!("CARGO_PKG_VERSION"), "listening");
-    print_line(&format!("listening on http://{address}"))?;
+    let scheme = context.config.http.tls().map_or("http", |_| "https");
+    print_line(&format!("listening on {scheme}://{address}"))?;
     Ok(server::serve(state, listener, server::stop_signal()).await?)
+}
+
+/// Reads the files of TLS and of the client CAs, and throws them away: a wrong one is said before
+/// anything is done.
+pub fn check_files(http: &HttpConfig) -> Result<(), CliError> {
+    let wrong = |error: &dyn std::fmt::Display| CliError::new(error.to_string());
+    if let Some(paths) = http.tls() {
+        Tls::load(paths).map_err(|error| wrong(&error))?;
+    }
+    let cas = ClientCaStore::new(http).reload();
+    cas.map(drop).map_err(|error| wrong(&error))
 }
 
 /// Writes a file for its owner alone, in place of one that may be there.

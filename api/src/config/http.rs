@@ -1,10 +1,13 @@
 //! `[http]`: where the service listens and what stands in front of it.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::{ConfigError, HttpLimits, PublicUrl, TrustedProxies};
 
 /// `[http]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -12,12 +15,33 @@ use super::ConfigError;
 pub struct HttpConfig {
     /// Address and port; port 0 takes a free one.
     pub listen: String,
+    /// The URL at which clients see the service.
+    pub public_url: Option<PublicUrl>,
     /// Prefixes under which all routes stand again, for existing clients.
     pub compat_prefixes: Vec<String>,
     /// Allows listening beyond loopback without TLS, behind a proxy that brings it.
     pub insecure: bool,
+    /// The certificate chain of the service, PEM, its own first. With it the port speaks TLS alone.
+    pub tls_cert_file: Option<PathBuf>,
+    /// The certificate's private key, PEM.
+    pub tls_key_file: Option<PathBuf>,
+    /// The CAs, PEM, whose client certificates have a subject that counts.
+    pub client_ca_file: Option<PathBuf>,
+    /// Whose `Client-Cert` and `X-Forwarded-For` are believed.
+    pub trusted_proxies: TrustedProxies,
     /// Seconds that requests under way get to end when the service is told to stop.
     pub shutdown_grace_seconds: u64,
+    /// What clients may take.
+    pub limits: HttpLimits,
+}
+
+/// Where certificate and key are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsPaths<'a> {
+    /// `http.tls_cert_file`.
+    pub certificate: &'a Path,
+    /// `http.tls_key_file`.
+    pub key: &'a Path,
 }
 
 /// The first parts of the service's own paths: a prefix beginning so would hide them.
@@ -36,8 +60,14 @@ impl Default for HttpConfig {
         Self {
             listen: "127.0.0.1:7080".to_owned(),
             compat_prefixes: vec!["/candlepin".to_owned()],
+            public_url: None,
             insecure: false,
+            tls_cert_file: None,
+            tls_key_file: None,
+            client_ca_file: None,
+            trusted_proxies: TrustedProxies::default(),
             shutdown_grace_seconds: 30,
+            limits: HttpLimits::default(),
         }
     }
 }
@@ -63,18 +93,41 @@ impl HttpConfig {
             .ok_or_else(|| invalid("names no address".to_owned()))
     }
 
+    /// The files for TLS, where it is on.
+    #[must_use]
+    pub fn tls(&self) -> Option<TlsPaths<'_>> {
+        let certificate = self.tls_cert_file.as_deref()?;
+        let key = self.tls_key_file.as_deref()?;
+        Some(TlsPaths { certificate, key })
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let address = self.address()?;
-        if !address.ip().is_loopback() && !self.insecure {
-            return Err(ConfigError::Invalid {
-                key: "http.listen",
-                why: format!(
-                    "{address} is beyond loopback, and this service has no TLS: API keys and \
-                     private keys would travel in the clear. Put a proxy with TLS in front, and \
-                     set http.insecure = true"
-                ),
-            });
+        let invalid = |key, why: String| Err(ConfigError::Invalid { key, why });
+        match (&self.tls_cert_file, &self.tls_key_file) {
+            (Some(_), None) => {
+                let why = "is missing: TLS needs it beside http.tls_cert_file".to_owned();
+                return invalid("http.tls_key_file", why);
+            }
+            (None, Some(_)) => {
+                let why = "is missing: TLS needs it beside http.tls_key_file".to_owned();
+                return invalid("http.tls_cert_file", why);
+            }
+            _ => {}
         }
+        let address = self.address()?;
+        if !address.ip().is_loopback() && !self.insecure && self.tls().is_none() {
+            let why = format!(
+                "{address} is beyond loopback, and without TLS API keys and private keys would \
+                 travel in the clear. Set http.tls_cert_file and http.tls_key_file; or put a proxy \
+                 with TLS in front, and set http.insecure = true"
+            );
+            return invalid("http.listen", why);
+        }
+        self.limits.check()?;
+        self.check_prefixes()
+    }
+
+    fn check_prefixes(&self) -> Result<(), ConfigError> {
         let mut seen = std::collections::BTreeSet::new();
         for prefix in &self.compat_prefixes {
             if !seen.insert(prefix) || OWN_PATHS.iter().any(|own| prefix.starts_with(own)) {

@@ -4,9 +4,12 @@
 
 mod database;
 mod http;
+mod http_limits;
 mod import;
 mod log;
+mod public_url;
 mod secrets;
+mod trusted_proxies;
 
 use std::path::{Path, PathBuf};
 
@@ -19,10 +22,13 @@ use thiserror::Error;
 
 pub use self::{
     database::DatabaseConfig,
-    http::HttpConfig,
+    http::{HttpConfig, TlsPaths},
+    http_limits::HttpLimits,
     import::{AnchorConfig, ImportConfig},
     log::{LogConfig, LogFormat},
+    public_url::PublicUrl,
     secrets::SecretsConfig,
+    trusted_proxies::TrustedProxies,
 };
 
 /// The file that is read from the data directory where there is one.

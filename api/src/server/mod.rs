@@ -1,12 +1,31 @@
 //! Runs the service: listener, background tasks, and an orderly end.
+//!
+//! The accept loop is our own (`accept.rs`), since what one client may take is decided there: how
+//! many connections (`slots.rs`), for how long without a request (`activity.rs`), and with which
+//! certificate (`tls.rs`).
+
+mod accept;
+mod activity;
+mod connection;
+mod descriptors;
+mod peer;
+mod slots;
+mod streams;
+pub mod tls;
+mod watched;
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
-use axum::serve::ListenerExt;
+use axum::Router;
 use portolan_storage::Store;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 
+pub use self::peer::Peer;
+use self::{accept::Service, tls::Tls};
 use crate::{router::router, state::AppState};
+
+/// How often the files of TLS and of the client CAs are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Listens.
 ///
@@ -19,46 +38,47 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves until `stop` ends, then lets requests under way end, for as long as is set.
 ///
 /// # Errors
-/// Where the listener fails.
+/// Where the files of TLS or of the client CAs cannot be used.
 pub async fn serve(
     state: AppState,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let routes = router(state.clone());
+    serve_routes(routes, state, listener, stop).await
+}
+
+/// As [`serve`], with these routes in place of the service's own: how tests look at what the server
+/// does with a request before and after its handler.
+///
+/// # Errors
+/// Where the files of TLS or of the client CAs cannot be used.
+pub async fn serve_routes(
+    routes: Router,
+    state: AppState,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let http = state.config.http.clone();
+    let tls = http.tls().map(Tls::load).transpose();
+    let tls = tls.map_err(io::Error::other)?;
+    state.client_cas.reload().map_err(io::Error::other)?;
     if let Err(error) = state.anchors.reload().await {
         tracing::error!(%error, "upstream CAs cannot be read");
     }
-    let watching = tokio::spawn(state.anchors.clone().watch());
-    let grace = Duration::from_secs(state.config.http.shutdown_grace_seconds);
+    let mut watching = tokio::task::JoinSet::new();
+    watching.spawn(state.anchors.clone().watch());
+    watching.spawn(state.client_cas.clone().watch(LOOK));
+    if let Some(tls) = tls.clone() {
+        watching.spawn(tls.watch(LOOK));
+    }
     let store = state.store.clone();
-    // Without this, a small answer waits 40 ms for the client's acknowledgement.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY cannot be set");
-        }
-    });
-    let (stopping, mut stopped) = watch::channel(false);
-    let served = axum::serve(listener, router(state)).with_graceful_shutdown(async move {
-        stop.await;
-        tracing::info!("stopping: no new connections, requests under way go on");
-        stopping.send_replace(true);
-    });
-    let too_late = async {
-        // The sender lives as long as the server: an error means that it has ended anyway.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-        tokio::time::sleep(grace).await;
-    };
-    let ended = tokio::select! {
-        ended = served => ended,
-        () = too_late => {
-            tracing::warn!("some requests did not end in time and are cut off");
-            Ok(())
-        }
-    };
-    watching.abort();
+    let service = Service::new(routes, tls, &http);
+    service.run(listener, stop).await;
+    drop(watching);
     close(store).await;
     tracing::info!("stopped");
-    ended
+    Ok(())
 }
 
 /// Closes the database. Connections that somebody still holds are not waited for: what they had

@@ -1,0 +1,25 @@
+//! File descriptors: each connection is one, and so is each upload, each connection to the database.
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+/// Raises the soft limit to the hard one, and says how many connections there can be: at most half,
+/// since a connection that uploads has a file too, and the database needs its own.
+pub fn connections_at_most(wanted: usize) -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
+    // None means that there is no limit.
+    let open_files = getrlimit(Resource::Nofile).current;
+    let possible = open_files.map_or(usize::MAX, |files| {
+        usize::try_from(files / 2).unwrap_or(usize::MAX)
+    });
+    if possible < wanted {
+        tracing::warn!(
+            connections = possible,
+            "fewer connections than http.limits.connections: the limit of open files is too low"
+        );
+    }
+    wanted.min(possible).max(1)
+}
