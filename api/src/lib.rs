@@ -7,6 +7,7 @@
 //! the command. [`config`]: one file per section. [`cli`]: the commands.
 
 pub mod anchors;
+pub mod audit;
 pub mod auth;
 pub mod cache;
 pub mod cli;

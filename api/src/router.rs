@@ -13,6 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
+    audit::record_refusals,
     extract::Json,
     problem::{finish, not_found, wrong_method},
     routes,
@@ -35,6 +36,7 @@ use crate::{
         (name = "imports", description = "Manifests coming in."),
         (name = "owners", description = "The tenants."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
+        (name = "audit", description = "Who did what."),
         (name = "service", description = "The service itself."),
     )
 )]
@@ -74,6 +76,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::upstream_consumers::router())
         .merge(routes::upstream_cas::router())
         .merge(routes::entitlements::router())
+        .merge(routes::audit::router())
         .routes(routes!(get_openapi))
 }
 
@@ -98,6 +101,10 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(wrong_method)
         // Each route that takes a body limits it itself: an upload is far beyond the default.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(
+            state.audit.clone(),
+            record_refusals,
+        ))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn(finish))
         .with_state(state)

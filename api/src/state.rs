@@ -6,7 +6,8 @@ use portolan_storage::Store;
 
 use crate::{
     anchors::AnchorStore,
-    auth::{ClientCaStore, Keyring},
+    audit::Audit,
+    auth::{ClientCaStore, Gate, Keyring, oauth::Nonces},
     cache::EntitlementCache,
     clock::Clock,
     config::Config,
@@ -22,6 +23,12 @@ pub struct AppState {
     pub keyring: Keyring,
     /// Whose client certificates have a subject.
     pub client_cas: ClientCaStore,
+    /// How often they may try.
+    pub gate: Gate,
+    /// Which signed requests were here before.
+    pub nonces: Arc<Nonces>,
+    /// What they did, beside what they changed.
+    pub audit: Audit,
     /// Who is trusted.
     pub anchors: AnchorStore,
     /// Imports.
@@ -49,6 +56,9 @@ impl AppState {
         )?;
         Ok(Self {
             keyring: Keyring::new(store.clone()),
+            gate: Gate::new(&config.access),
+            nonces: Arc::default(),
+            audit: Audit::new(store.clone(), clock.clone()),
             cache: EntitlementCache::new(store.clone(), anchors.clone(), clock.clone()),
             client_cas: ClientCaStore::new(&config.http),
             config: Arc::new(config),

@@ -5,9 +5,10 @@
 //! types stay inside. Every query of a tenant's row carries its owner.
 //!
 //! # How to add a verb
-//! Write it as a method of [`Store`] that takes and returns domain types. What changes more than one
-//! row opens a transaction with `Store::write`: on SQLite it takes the write lock at once, so that
-//! no transaction fails half-way because it read first. Classify errors by code in [`error`].
+//! Write it as a method of [`Store`] that takes and returns domain types. What changes a row takes an
+//! [`Actor`] and opens a transaction with `Store::write`: on SQLite it takes the write lock at once, so
+//! that no transaction fails half-way because it read first, and its `commit` wants the [`Event`] for
+//! the audit log. Classify errors by code in [`error`].
 //!
 //! # How to add a table
 //! A new timestamped file in `migrations/` (up and down), an entity here, and a test that runs on
@@ -15,15 +16,18 @@
 
 #![deny(missing_docs)]
 
-mod api_keys;
+mod audit;
 mod cdn_info;
+mod credentials;
 mod engine;
 mod entity;
 pub mod error;
 mod ids;
 mod imports;
+mod instance;
 mod master_key;
 mod owners;
+mod rotate;
 mod seal;
 mod store;
 #[cfg(feature = "testing")]
@@ -31,9 +35,15 @@ pub mod testing;
 mod times;
 mod upstream_cas;
 mod upstream_consumers;
+mod write;
 
-pub use api_keys::{ApiKey, NewApiKey, Role};
+pub use audit::{
+    Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
+};
 pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
+pub use credentials::{
+    Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
+};
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use imports::{
@@ -42,6 +52,7 @@ pub use imports::{
 };
 pub use master_key::MasterKey;
 pub use owners::Owner;
+pub use rotate::Rotation;
 pub use store::{Page, Store};
 pub use upstream_cas::StoredCa;
 pub use upstream_consumers::{RecordedCa, StoredConsumer};

@@ -5,19 +5,28 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
 };
 
+use portolan_domain::digest::Sha256Digest;
 use zeroize::Zeroizing;
 
 use crate::{
     error::{Result, StorageError},
-    seal::{KEY, SealingKey},
+    seal::{KEY, Place, SealingKey},
 };
 
-/// The key that seals the data keys of all owners.
+/// Keys that a file may hold: the newest, and those before it while they are being replaced.
+const MOST_KEYS: usize = 8;
+
+/// The key that seals the data keys of all owners. While it is being replaced, its file holds the new
+/// one first and the old one behind it, and either opens.
 #[derive(Clone)]
-pub struct MasterKey(SealingKey);
+pub struct MasterKey {
+    file: Arc<Path>,
+    keys: Arc<RwLock<Vec<SealingKey>>>,
+}
 
 impl MasterKey {
     /// Reads the key from its file.
@@ -26,21 +35,7 @@ impl MasterKey {
     /// [`StorageError::MasterKey`] says what is wrong with the file: missing, not a key, or readable
     /// by others.
     pub fn read(path: &Path) -> Result<Self> {
-        let shown = path.display();
-        let refused =
-            |why: String| StorageError::MasterKey(format!("the master key file {shown} {why}"));
-        let metadata = fs::metadata(path).map_err(|e| refused(format!("cannot be read: {e}")))?;
-        if metadata.mode() & 0o077 != 0 {
-            return Err(refused(
-                "can be read by others; run chmod 600 on it".to_owned(),
-            ));
-        }
-        let text = fs::read_to_string(path).map(Zeroizing::new);
-        let text = text.map_err(|e| refused(format!("cannot be read: {e}")))?;
-        let key = from_hex(text.trim()).ok_or_else(|| {
-            refused("does not hold a master key: it must be 64 hexadecimal digits".to_owned())
-        })?;
-        Ok(Self(key))
+        Ok(Self::of(path, read_keys(path)?))
     }
 
     /// Writes a new random key to a new file with mode 0600. Nothing is ever overwritten.
@@ -48,20 +43,10 @@ impl MasterKey {
     /// # Errors
     /// [`StorageError::MasterKey`] where the file exists or cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let key = SealingKey::generate()?;
-        let mut text = Zeroizing::new(String::with_capacity(2 * KEY + 1));
-        for byte in key.as_bytes() {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text.push('\n');
-        write_new(path, text.as_bytes()).map_err(|error| {
-            let shown = path.display();
-            StorageError::MasterKey(format!(
-                "the master key file {shown} cannot be written: {error}"
-            ))
-        })?;
-        Ok(Self(key))
+        let keys = vec![SealingKey::generate()?];
+        let text = text_of(&keys);
+        write_new(path, text.as_bytes()).map_err(|error| unwritable(path, &error))?;
+        Ok(Self::of(path, keys))
     }
 
     /// Reads the key, or makes it on the first start: for the embedded database, beside which it stands.
@@ -75,30 +60,181 @@ impl MasterKey {
         }
     }
 
-    pub(crate) fn sealing(&self) -> &SealingKey {
-        &self.0
+    fn of(path: &Path, keys: Vec<SealingKey>) -> Self {
+        Self {
+            file: Arc::from(path),
+            keys: Arc::new(RwLock::new(keys)),
+        }
     }
+
+    fn keys(&self) -> Vec<SealingKey> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.clone()
+    }
+
+    /// The first key of the file.
+    pub(crate) fn newest(&self) -> SealingKey {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        // A file without a key is never read.
+        keys[0].clone()
+    }
+
+    /// Opens a sealed value, and says which key did. Where none does, the file is read again: the
+    /// key may have been replaced while this program runs.
+    pub(crate) fn opening(
+        &self,
+        sealed: &[u8],
+        place: Place<'_>,
+    ) -> Result<(SealingKey, Zeroizing<Vec<u8>>)> {
+        let error = match open_with(&self.keys(), sealed, place) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error,
+        };
+        let Ok(keys) = read_keys(&self.file) else {
+            return Err(error);
+        };
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.clone();
+        open_with(&keys, sealed, place)
+    }
+
+    /// Puts a new key before those of the file.
+    ///
+    /// # Errors
+    /// [`StorageError::MasterKey`] where the file cannot be read or replaced.
+    pub(crate) fn add_newest(&self) -> Result<()> {
+        let mut keys = read_keys(&self.file)?;
+        keys.insert(0, SealingKey::generate()?);
+        keys.truncate(MOST_KEYS);
+        self.replace(keys)
+    }
+
+    /// Leaves the newest key alone in the file. Those before it go into a file beside it, since older
+    /// copies of the database still need them. None where there is just one.
+    ///
+    /// # Errors
+    /// [`StorageError::MasterKey`] where a file cannot be written.
+    pub(crate) fn keep_newest(&self) -> Result<Option<PathBuf>> {
+        let mut keys = read_keys(&self.file)?;
+        let old = keys.split_off(1);
+        if old.is_empty() {
+            return Ok(None);
+        }
+        let text = text_of(&old);
+        // Named by what it holds: two rotations never write to one file.
+        let mut name = self.file.file_name().unwrap_or_default().to_owned();
+        let digest = Sha256Digest::of(text.as_bytes()).to_string();
+        name.push(format!(".before-{}", &digest[..8]));
+        let before = self.file.with_file_name(name);
+        match write_new(&before, text.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(unwritable(&before, &error));
+            }
+            _ => {}
+        }
+        self.replace(keys)?;
+        Ok(Some(before))
+    }
+
+    fn replace(&self, keys: Vec<SealingKey>) -> Result<()> {
+        let text = text_of(&keys);
+        let replaced = write_draft(&self.file, text.as_bytes())
+            .and_then(|draft| fs::rename(draft, &self.file))
+            .and_then(|()| sync_folder(&self.file));
+        replaced.map_err(|error| unwritable(&self.file, &error))?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+}
+
+fn open_with(
+    keys: &[SealingKey],
+    sealed: &[u8],
+    place: Place<'_>,
+) -> Result<(SealingKey, Zeroizing<Vec<u8>>)> {
+    let mut refused = None;
+    for key in keys {
+        match key.open(sealed, place) {
+            Ok(opened) => return Ok((key.clone(), opened)),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| StorageError::MasterKey("there is no master key".to_owned())))
+}
+
+/// The keys of a file, newest first, each 64 hexadecimal digits on a line of its own.
+fn read_keys(path: &Path) -> Result<Vec<SealingKey>> {
+    let shown = path.display();
+    let refused =
+        |why: String| StorageError::MasterKey(format!("the master key file {shown} {why}"));
+    let metadata = fs::metadata(path).map_err(|e| refused(format!("cannot be read: {e}")))?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(refused(
+            "can be read by others; run chmod 600 on it".to_owned(),
+        ));
+    }
+    let text = fs::read_to_string(path).map(Zeroizing::new);
+    let text = text.map_err(|e| refused(format!("cannot be read: {e}")))?;
+    let keys: Option<Vec<SealingKey>> = text.trim().lines().map(|l| from_hex(l.trim())).collect();
+    let keys = keys.filter(|keys| (1..=MOST_KEYS).contains(&keys.len()));
+    keys.ok_or_else(|| {
+        refused("does not hold a master key: it must be 64 hexadecimal digits".to_owned())
+    })
+}
+
+fn text_of(keys: &[SealingKey]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(keys.len() * (2 * KEY + 1)));
+    for key in keys {
+        for byte in key.as_bytes() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> StorageError {
+    let shown = path.display();
+    StorageError::MasterKey(format!(
+        "the master key file {shown} cannot be written: {error}"
+    ))
 }
 
 /// Writes a file that must not exist, readable by its owner alone, whole before it has its name:
 /// two programs that start at once agree on one key.
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = write_draft(path, content)?;
+    let named = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    named.and_then(|()| sync_folder(path))
+}
+
+/// Writes a file beside the one that is meant, on the disk and readable by its owner alone.
+fn write_draft(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&draft)?;
-    let written = file
-        .write_all(content)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft)?;
-    written
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        fs::remove_file(&draft)?;
+        return Err(error);
+    }
+    Ok(draft)
+}
+
+/// A new name is on the disk once its folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn from_hex(text: &str) -> Option<SealingKey> {
-    let digest: portolan_domain::digest::Sha256Digest = text.parse().ok()?;
+    let digest: Sha256Digest = text.parse().ok()?;
     SealingKey::from_bytes(digest.as_bytes())
 }
 
@@ -118,8 +254,36 @@ mod tests {
             0o600
         );
         let read = MasterKey::read_or_create(&path).unwrap();
-        assert_eq!(made.0.as_bytes(), read.0.as_bytes());
+        assert_eq!(made.newest().as_bytes(), read.newest().as_bytes());
         assert!(MasterKey::create(&path).is_err(), "a key was overwritten");
+    }
+
+    #[test]
+    fn a_new_key_opens_beside_the_old_one_and_then_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let (rotating, running) = (
+            MasterKey::create(&path).unwrap(),
+            MasterKey::read(&path).unwrap(),
+        );
+        let place = crate::instance::place("test");
+        let old = rotating.newest().seal(b"old", place).unwrap();
+        rotating.add_newest().unwrap();
+        let new = rotating.newest().seal(b"new", place).unwrap();
+        // A program that runs finds the new key by itself, and still knows the old one.
+        for sealed in [&old, &new, &old] {
+            assert!(running.opening(sealed, place).is_ok());
+        }
+        let before = rotating.keep_newest().unwrap().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&before), mode(&path)), (0o600, 0o600));
+        let alone = MasterKey::read(&path).unwrap();
+        assert!(alone.opening(&new, place).is_ok());
+        assert!(alone.opening(&old, place).is_err());
+        let before = MasterKey::read(&before).unwrap();
+        assert!(before.opening(&old, place).is_ok());
+        assert_eq!(rotating.keep_newest().unwrap(), None);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -8,9 +8,11 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use crate::{
+    audit::Actor,
     entity::{api_key_owners, owners},
     error::{Result, StorageError, is_duplicate},
     store::{Page, Store, owner_not_found},
+    times,
 };
 
 /// A tenant.
@@ -51,22 +53,23 @@ impl Store {
         &self,
         key: &OwnerKey,
         display_name: &str,
-        now: OffsetDateTime,
+        by: &Actor,
     ) -> Result<Owner> {
+        let transaction = self.write().await?;
         let row = owners::ActiveModel {
             id: NotSet,
             key: Set(key.to_string()),
             display_name: Set(display_name.to_owned()),
-            created_at: Set(now),
-            data_key_sealed: Set(self.new_data_key(key.as_str())?),
+            created_at: Set(times::kept(by.at)),
+            data_key_sealed: Set(self.new_data_key(&transaction, key.as_str()).await?),
             generation: Set(0),
             last_manifest_created_at: Set(None),
         };
         // SQLite returns the row before it is on disk: only the commit tells that it is.
-        let transaction = self.write().await?;
-        match row.insert(&transaction).await {
+        match row.insert(&*transaction).await {
             Ok(row) => {
-                transaction.commit().await?;
+                let event = by.did("owner.create").of_owner(key).on(key.as_str());
+                transaction.commit(event).await?;
                 Owner::from_row(row)
             }
             Err(error) if is_duplicate(&error) => Err(StorageError::Taken {
@@ -112,13 +115,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StorageError::NotFound`].
-    pub async fn rename_owner(&self, key: &OwnerKey, display_name: &str) -> Result<Owner> {
+    pub async fn rename_owner(
+        &self,
+        key: &OwnerKey,
+        display_name: &str,
+        by: &Actor,
+    ) -> Result<Owner> {
         let transaction = self.write().await?;
-        let row = self.owner_row(&transaction, key).await?;
+        let row = self.owner_row(&*transaction, key).await?;
         let mut change = row.into_active_model();
         change.display_name = Set(display_name.to_owned());
-        let row = change.update(&transaction).await?;
-        transaction.commit().await?;
+        let row = change.update(&*transaction).await?;
+        let event = by.did("owner.update").of_owner(key).on(key.as_str());
+        transaction.commit(event).await?;
         Owner::from_row(row)
     }
 
@@ -127,12 +136,12 @@ impl Store {
     /// # Errors
     /// [`StorageError::NotFound`]; [`StorageError::InUse`] while an API key is bound to it, since
     /// a key that lost its last owner would count for all.
-    pub async fn delete_owner(&self, key: &OwnerKey) -> Result<()> {
+    pub async fn delete_owner(&self, key: &OwnerKey, by: &Actor) -> Result<()> {
         let transaction = self.write().await?;
-        let row = self.owner_row(&transaction, key).await?;
+        let row = self.owner_row(&*transaction, key).await?;
         let bound = api_key_owners::Entity::find()
             .filter(api_key_owners::Column::OwnerId.eq(row.id))
-            .one(&transaction)
+            .one(&*transaction)
             .await?;
         if bound.is_some() {
             return Err(StorageError::InUse {
@@ -145,10 +154,11 @@ impl Store {
             id: Unchanged(row.id),
             ..Default::default()
         };
-        let deleted = gone.delete(&transaction).await?;
+        let deleted = gone.delete(&*transaction).await?;
         if deleted.rows_affected == 0 {
             return Err(owner_not_found(key));
         }
-        Ok(transaction.commit().await?)
+        let event = by.did("owner.delete").of_owner(key).on(key.as_str());
+        transaction.commit(event).await
     }
 }

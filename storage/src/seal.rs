@@ -4,10 +4,16 @@
 //! owner and row, so that a value copied to another row does not open there. A database that was
 //! copied without the master key file is useless.
 
+use std::sync::Arc;
+
 use openssl::{
-    rand::rand_bytes,
+    hash::MessageDigest,
+    pkey::PKey,
+    rand::{rand_bytes, rand_priv_bytes},
+    sign::Signer,
     symm::{Cipher, decrypt_aead, encrypt_aead},
 };
+use portolan_domain::digest::Sha256Digest;
 use zeroize::Zeroizing;
 
 use crate::error::{Result, StorageError};
@@ -20,7 +26,7 @@ pub(crate) const KEY: usize = 32;
 
 /// A 256-bit key that seals.
 #[derive(Clone)]
-pub(crate) struct SealingKey(Zeroizing<[u8; KEY]>);
+pub(crate) struct SealingKey(Arc<Zeroizing<[u8; KEY]>>);
 
 /// Where a sealed value belongs.
 #[derive(Debug, Clone, Copy)]
@@ -39,18 +45,25 @@ impl Place<'_> {
 impl SealingKey {
     pub fn generate() -> Result<Self> {
         let mut key = Zeroizing::new([0; KEY]);
-        rand_bytes(&mut *key).map_err(StorageError::Seal)?;
-        Ok(Self(key))
+        rand_priv_bytes(&mut *key).map_err(StorageError::Seal)?;
+        Ok(Self(Arc::new(key)))
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut key = Zeroizing::new([0; KEY]);
         (bytes.len() == KEY).then(|| key.copy_from_slice(bytes))?;
-        Some(Self(key))
+        Some(Self(Arc::new(key)))
     }
 
     pub fn as_bytes(&self) -> &[u8] {
-        &*self.0
+        &**self.0
+    }
+
+    /// Authenticates `bytes` for one purpose (HMAC-SHA256 under a key of that purpose's own).
+    pub fn authenticate(&self, purpose: &str, bytes: &[u8]) -> Result<Sha256Digest> {
+        let key = Zeroizing::new(hmac(self.as_bytes(), purpose.as_bytes())?);
+        let code = hmac(&key, bytes)?;
+        Ok(Sha256Digest::from_bytes(&code).unwrap_or_else(|| Sha256Digest::of(&code)))
     }
 
     /// Seals `plain` for `place`.
@@ -60,7 +73,7 @@ impl SealingKey {
         rand_bytes(&mut nonce).map_err(StorageError::Seal)?;
         let aad = place.associated_data();
         let cipher = Cipher::aes_256_gcm();
-        let sealed = encrypt_aead(cipher, &*self.0, Some(&nonce), &aad, plain, &mut tag)
+        let sealed = encrypt_aead(cipher, self.as_bytes(), Some(&nonce), &aad, plain, &mut tag)
             .map_err(StorageError::Seal)?;
         Ok([&[VERSION], &nonce[..], &sealed, &tag].concat())
     }
@@ -80,10 +93,18 @@ impl SealingKey {
         let (body, tag) = rest.split_at(rest.len() - TAG);
         let aad = place.associated_data();
         let cipher = Cipher::aes_256_gcm();
-        decrypt_aead(cipher, &*self.0, Some(nonce), &aad, body, tag)
+        decrypt_aead(cipher, self.as_bytes(), Some(nonce), &aad, body, tag)
             .map(Zeroizing::new)
             .map_err(|_| corrupt())
     }
+}
+
+fn hmac(key: &[u8], bytes: &[u8]) -> Result<Vec<u8>> {
+    let key = PKey::hmac(key).map_err(StorageError::Seal)?;
+    let mut signer = Signer::new(MessageDigest::sha256(), &key).map_err(StorageError::Seal)?;
+    signer
+        .sign_oneshot_to_vec(bytes)
+        .map_err(StorageError::Seal)
 }
 
 #[cfg(test)]

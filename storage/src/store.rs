@@ -1,26 +1,35 @@
 //! The store itself: a connection pool and the master key.
 
+use std::sync::{Arc, OnceLock};
+
 use portolan_domain::ids::OwnerKey;
 use portolan_migrations::{Migrator, MigratorTrait};
 use sea_orm::{
-    AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
-    EntityTrait, IsolationLevel, QueryFilter, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
+    QueryFilter,
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     engine::{self, DatabaseSettings, Engine},
-    entity::{instance_secrets, owners},
+    entity::owners,
     error::{Result, StorageError},
     master_key::MasterKey,
-    seal::{Place, SealingKey},
+    seal::SealingKey,
+    write::begin_write,
 };
 
 /// What Portolan remembers.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) database: DatabaseConnection,
-    master: MasterKey,
+    pub(crate) master: MasterKey,
+    /// What this node's chain in the audit log is called.
+    pub(crate) node: Arc<str>,
+    /// The turn of SQLite's one writer in this process.
+    pub(crate) writer: Arc<Semaphore>,
+    /// Opened once; see [`crate::instance`].
+    pub(crate) instance: Arc<OnceLock<SealingKey>>,
 }
 
 /// One page of a list.
@@ -44,8 +53,6 @@ impl<T> Page<T> {
 
 /// What the advisory lock of migrations is called; any constant that nobody else uses.
 const MIGRATION_LOCK: i64 = 0x706f_7274_6f6c_616e;
-/// The instance secret that proves the master key right.
-const MASTER_KEY_PROOF: &str = "master-key-proof";
 
 impl Store {
     /// Connects. Nothing is created: call [`Store::migrate`] next.
@@ -54,7 +61,20 @@ impl Store {
     /// [`StorageError::Unavailable`] where the database does not answer.
     pub async fn connect(settings: &DatabaseSettings, master: MasterKey) -> Result<Self> {
         let database = engine::connect(settings).await?;
-        Ok(Self { database, master })
+        Ok(Self {
+            database,
+            master,
+            node: Arc::from("portolan"),
+            writer: Arc::new(Semaphore::new(1)),
+            instance: Arc::default(),
+        })
+    }
+
+    /// Names this node in the audit log: 1 to 64 characters.
+    #[must_use]
+    pub fn as_node(mut self, name: &str) -> Self {
+        self.node = name.chars().take(64).collect::<String>().into();
+        self
     }
 
     /// Brings the schema up to this version, one node at a time, and proves the master key.
@@ -68,35 +88,8 @@ impl Store {
         // Two nodes that start at once would both find no proof and both insert one.
         lock_migrations(&transaction).await?;
         self.prove_master_key(&transaction).await?;
-        Ok(transaction.commit().await?)
-    }
-
-    async fn prove_master_key(&self, transaction: &DatabaseTransaction) -> Result<()> {
-        let place = Place {
-            table: "instance_secrets",
-            owner: 0,
-            row: MASTER_KEY_PROOF,
-        };
-        let found = instance_secrets::Entity::find_by_id(MASTER_KEY_PROOF)
-            .one(transaction)
-            .await?;
-        if let Some(proof) = found {
-            let opened = self.master.sealing().open(&proof.sealed, place);
-            return opened.map(drop).map_err(|_| {
-                let why = "this database was sealed with another master key; \
-                           give the one it was created with (secrets.master_key_file)";
-                StorageError::MasterKey(why.to_owned())
-            });
-        }
-        let sealed = self.master.sealing().seal(b"portolan", place)?;
-        let proof = instance_secrets::ActiveModel {
-            name: sea_orm::Set(MASTER_KEY_PROOF.to_owned()),
-            sealed: sea_orm::Set(sealed),
-        };
-        instance_secrets::Entity::insert(proof)
-            .exec_without_returning(transaction)
-            .await?;
-        Ok(())
+        self.make_instance_key(&transaction).await?;
+        transaction.commit_housekeeping().await
     }
 
     /// Which engine this is.
@@ -125,12 +118,6 @@ impl Store {
         Ok(self.database.close().await?)
     }
 
-    /// Opens a transaction that writes. SQLite takes its write lock now, not at the first write,
-    /// where it could fail because another writer came between.
-    pub(crate) async fn write(&self) -> Result<DatabaseTransaction> {
-        begin_write(&self.database).await
-    }
-
     /// The owner's row.
     pub(crate) async fn owner_row(
         &self,
@@ -143,35 +130,6 @@ impl Store {
             .await?
             .ok_or_else(|| owner_not_found(key))
     }
-
-    /// A new data key, and its sealed form for the row with this key.
-    pub(crate) fn new_data_key(&self, owner_key: &str) -> Result<Vec<u8>> {
-        let key = SealingKey::generate()?;
-        self.master
-            .sealing()
-            .seal(key.as_bytes(), data_key_place(owner_key))
-    }
-
-    /// The key that seals what belongs to this owner.
-    pub(crate) fn data_key(&self, owner: &owners::Model) -> Result<SealingKey> {
-        let place = data_key_place(&owner.key);
-        let bytes = self.master.sealing().open(&owner.data_key_sealed, place)?;
-        SealingKey::from_bytes(&bytes).ok_or_else(|| StorageError::Corrupt {
-            table: "owners",
-            column: "data_key_sealed",
-            row: owner.key.clone(),
-        })
-    }
-}
-
-async fn begin_write(database: &DatabaseConnection) -> Result<DatabaseTransaction> {
-    let postgres = Engine::of(database.get_database_backend()) == Engine::Postgres;
-    let options = TransactionOptions {
-        isolation_level: postgres.then_some(IsolationLevel::ReadCommitted),
-        access_mode: postgres.then_some(AccessMode::ReadWrite),
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-    };
-    Ok(database.begin_with_options(options).await?)
 }
 
 /// Brings the schema up to this version, under a lock: one node migrates while others wait.
@@ -195,15 +153,5 @@ pub(crate) fn owner_not_found(key: &OwnerKey) -> StorageError {
     StorageError::NotFound {
         what: "owner",
         name: key.to_string(),
-    }
-}
-
-/// The data key is made before the row has a number, so its place is named by the owner's key,
-/// which never changes.
-fn data_key_place(owner_key: &str) -> Place<'_> {
-    Place {
-        table: "owners",
-        owner: 0,
-        row: owner_key,
     }
 }

@@ -7,12 +7,13 @@ use portolan_domain::{
     trust::AnchorSettings,
 };
 use sea_orm::{ActiveModelTrait, EntityTrait, QueryOrder, Set};
-use time::OffsetDateTime;
 
 use crate::{
+    audit::Actor,
     entity::upstream_cas,
     error::{Result, StorageError, is_duplicate},
     store::Store,
+    times,
 };
 
 /// A stored CA: a file that happens to live in the database.
@@ -31,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StorageError::Taken`] where the name is.
-    pub async fn add_upstream_ca(&self, ca: &StoredCa, now: OffsetDateTime) -> Result<()> {
+    pub async fn add_upstream_ca(&self, ca: &StoredCa, by: &Actor) -> Result<()> {
         let owners = ca.settings.owners.as_ref();
         let owners = owners
             .map(serde_json::to_string)
@@ -42,11 +43,14 @@ impl Store {
             pem: Set(ca.pem.clone()),
             require_scheme: Set(ca.settings.require_scheme),
             owners: Set(owners),
-            created_at: Set(now),
+            created_at: Set(times::kept(by.at)),
         };
         let transaction = self.write().await?;
-        match row.insert(&transaction).await {
-            Ok(_) => Ok(transaction.commit().await?),
+        match row.insert(&*transaction).await {
+            Ok(_) => {
+                let event = by.did("upstream-ca.create").on(ca.filename.as_str());
+                transaction.commit(event).await
+            }
             Err(error) if is_duplicate(&error) => {
                 let (what, name) = ("upstream CA", ca.filename.to_string());
                 Err(StorageError::Taken { what, name })
@@ -71,11 +75,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn remove_upstream_ca(&self, filename: &CaFilename) -> Result<bool> {
+    pub async fn remove_upstream_ca(&self, filename: &CaFilename, by: &Actor) -> Result<bool> {
+        let transaction = self.write().await?;
         let removed = upstream_cas::Entity::delete_by_id(filename.as_str())
-            .exec(&self.database)
+            .exec(&*transaction)
             .await?;
-        Ok(removed.rows_affected > 0)
+        if removed.rows_affected == 0 {
+            return Ok(false);
+        }
+        let event = by.did("upstream-ca.delete").on(filename.as_str());
+        transaction.commit(event).await?;
+        Ok(true)
     }
 }
 

@@ -7,13 +7,14 @@ use std::fmt;
 
 use portolan_domain::digest::Sha256Digest;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 const PREFIX: &str = "ptl_";
 const RANDOM: usize = 64;
 const CHECKSUM: usize = 8;
 
 /// A key's text. It is shown once, where it is made, and never by `Debug`.
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 /// A text that cannot be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -31,7 +32,8 @@ impl Secret {
         let random = Sha256Digest::from_bytes(&bytes)
             .map(|hex| hex.to_string())
             .unwrap_or_default();
-        Ok(Self(format!("{PREFIX}{random}{}", checksum(&random))))
+        let text = format!("{PREFIX}{random}{}", checksum(&random));
+        Ok(Self(Zeroizing::new(text)))
     }
 
     /// Reads a key, and refuses one that was mistyped.
@@ -50,13 +52,19 @@ impl Secret {
         if checksum(random) != sum {
             return Err(InvalidKey);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
     /// What is stored of it.
     #[must_use]
     pub fn sha256(&self) -> Sha256Digest {
         Sha256Digest::of(self.0.as_bytes())
+    }
+
+    /// Its random part, 64 hexadecimal digits, for secrets that have a form of their own.
+    #[must_use]
+    pub fn random(&self) -> &str {
+        &self.0[PREFIX.len()..PREFIX.len() + RANDOM]
     }
 
     /// The text, for whoever made it.

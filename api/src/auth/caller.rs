@@ -1,39 +1,54 @@
 //! Who may call, as types in handlers' signatures: a handler that takes [`Manager`] cannot be reached
 //! by a proxy's key, and one that takes none of these is public by decision.
 
+use std::sync::Arc;
+
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{StatusCode, request::Parts},
 };
 use portolan_domain::ids::OwnerKey;
-use portolan_storage::Role;
+use portolan_storage::{Actor, Role};
 
+use super::{authenticate::authenticate, keyring::Known};
 use crate::{problem::Problem, state::AppState};
 
 /// A caller with a valid credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Caller {
-    /// The credential's name, as records show it.
-    pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// The owners it is bound to; empty means all.
-    pub owners: Vec<OwnerKey>,
+    /// Who it is, for what it changes.
+    pub by: Actor,
+    known: Arc<Known>,
 }
 
 /// `admin`.
 pub struct Admin(pub Caller);
 /// `manager`, or `admin`.
 pub struct Manager(pub Caller);
-/// `proxy`, `manager` or `admin`: who reads what a content proxy needs.
+/// `proxy`, `manager` or `admin`: who reads what a content proxy needs, private keys among it.
 pub struct Reader(pub Caller);
+/// `auditor`, `manager` or `admin`: who reads everything else.
+pub struct Viewer(pub Caller);
+/// `auditor` or `admin`: who reads what everybody did.
+pub struct Auditor(pub Caller);
 
 impl Caller {
+    pub(super) fn new(known: Arc<Known>, by: Actor) -> Self {
+        Self { by, known }
+    }
+
+    /// What it may do.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.known.credential.role
+    }
+
     /// The owners it is bound to; none where it counts for all.
     #[must_use]
     pub fn only_owners(&self) -> Option<&[OwnerKey]> {
-        let bound = self.role != Role::Admin && !self.owners.is_empty();
-        bound.then_some(&self.owners)
+        let owners = &self.known.credential.owners;
+        let bound = self.role() != Role::Admin && !owners.is_empty();
+        bound.then_some(owners)
     }
 
     /// Lets the caller on to what belongs to `owner`.
@@ -51,38 +66,26 @@ impl Caller {
 }
 
 async fn caller(parts: &mut Parts, state: &AppState, allowed: &[Role]) -> Result<Caller, Problem> {
-    let caller = state.keyring.authenticate(&parts.headers).await?;
-    if allowed.contains(&caller.role) {
+    let caller = authenticate(parts, state).await?;
+    if allowed.contains(&caller.role()) {
         return Ok(caller);
     }
     let allowed: Vec<_> = allowed.iter().map(|role| role.as_str()).collect();
     let detail = format!(
         "This needs the role {}; the credential has {}.",
         allowed.join(" or "),
-        caller.role.as_str()
+        caller.role().as_str()
     );
     Err(forbidden(detail))
 }
 
-fn forbidden(detail: impl Into<String>) -> Problem {
+/// 403: the role lacks, or it is another owner's.
+pub fn forbidden(detail: impl Into<String>) -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
         "forbidden",
         "The credential does not allow this",
         detail,
-    )
-}
-
-/// 401, with the challenge that RFC 9110 asks for.
-pub(super) fn unauthorized(detail: &str, error: Option<&str>) -> Problem {
-    let challenge = match error {
-        Some("invalid_token") => r#"Bearer realm="portolan", error="invalid_token""#,
-        _ => r#"Bearer realm="portolan""#,
-    };
-    let title = "There is no valid credential";
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", title, detail).header(
-        header::WWW_AUTHENTICATE,
-        HeaderValue::from_static(challenge),
     )
 }
 
@@ -103,3 +106,5 @@ macro_rules! by_role {
 by_role!(Admin, Admin);
 by_role!(Manager, Admin, Manager);
 by_role!(Reader, Admin, Manager, Proxy);
+by_role!(Viewer, Admin, Manager, Auditor);
+by_role!(Auditor, Admin, Auditor);

@@ -1,39 +1,59 @@
-//! The keys this node has seen. A key is asked for again after half a second, so that a revocation
-//! counts within a second everywhere; while the database is away, what was known goes on.
+//! The credentials this node has seen. One is asked for again after half a second, so that a
+//! revocation counts within a second everywhere; while the database is away, what was known goes on.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use axum::http::{HeaderMap, header};
 use moka::sync::Cache;
-use portolan_domain::digest::Sha256Digest;
-use portolan_storage::{StorageError, Store};
+use portolan_storage::{Credential, Lookup, SharedSecret, StorageError, Store};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
-use super::{
-    api_key::Secret,
-    caller::{Caller, unauthorized},
-};
-use crate::{patience::patiently, problem::Problem};
+use crate::patience::patiently;
 
-/// How long a key is believed without asking again.
+/// How long a credential is believed without asking again.
 const FRESH: Duration = Duration::from_millis(500);
-/// How long a key goes on while the database is away.
+/// How long a credential goes on while the database is away.
 const STALE: Duration = Duration::from_hours(24);
-/// Keys in memory at most.
+/// Credentials in memory at most.
 const MOST: u64 = 10_000;
 
-/// Knows callers by their keys.
+/// Knows credentials by what callers show; cheap to clone.
 #[derive(Clone)]
 pub struct Keyring {
     store: Store,
-    known: Cache<Sha256Digest, Arc<Known>>,
+    known: Cache<Lookup, Arc<Known>>,
 }
 
-struct Known {
-    caller: Caller,
+/// A credential in memory.
+pub struct Known {
+    /// What it may do.
+    pub credential: Credential,
+    /// An OAuth consumer's secret.
+    pub secret: Option<SharedSecret>,
     asked: Instant,
+    uses: Arc<Uses>,
+}
+
+/// When it was used, in seconds since 1970, and up to when that is in the database.
+#[derive(Default)]
+struct Uses {
+    last: AtomicI64,
+    noted: AtomicI64,
+}
+
+impl Known {
+    /// It was used.
+    pub fn used(&self, now: OffsetDateTime) {
+        self.uses
+            .last
+            .fetch_max(now.unix_timestamp(), Ordering::Relaxed);
+    }
 }
 
 impl Keyring {
@@ -47,62 +67,69 @@ impl Keyring {
         Self { store, known }
     }
 
-    /// Who sends these headers.
-    ///
-    /// # Errors
-    /// 401 where there is no valid credential; 503 where that cannot be known.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            let detail = "Send an API key: Authorization: Bearer ptl_…";
-            return Err(unauthorized(detail, None));
-        };
-        let invalid = || {
-            let detail = "The API key is unknown, revoked or mistyped.";
-            unauthorized(detail, Some("invalid_token"))
-        };
-        let (scheme, token) = match value.to_str().map(|value| value.split_once(' ')) {
-            Ok(Some((scheme, token))) if values.next().is_none() => (scheme, token.trim()),
-            _ => return Err(invalid()),
-        };
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(unauthorized(
-                "Only Bearer credentials are taken here.",
-                None,
-            ));
-        }
-        let secret = Secret::parse(token).map_err(|_| invalid())?;
-        self.lookup(secret.sha256()).await?.ok_or_else(invalid)
+    /// Whether memory knows it, so that asking is cheap.
+    #[must_use]
+    pub fn knows(&self, lookup: &Lookup) -> bool {
+        self.known.contains_key(lookup)
     }
 
-    async fn lookup(&self, digest: Sha256Digest) -> Result<Option<Caller>, StorageError> {
-        let known = self.known.get(&digest);
+    /// The credential that this finds; none where there is none.
+    ///
+    /// # Errors
+    /// Where the database failed and memory has nothing.
+    pub async fn find(&self, lookup: Lookup) -> Result<Option<Arc<Known>>, StorageError> {
+        let known = self.known.get(&lookup);
         if let Some(known) = known.as_ref().filter(|known| known.asked.elapsed() < FRESH) {
-            return Ok(Some(known.caller.clone()));
+            return Ok(Some(known.clone()));
         }
         // Before the question, so that an answer is never taken for newer than it is.
         let asked = Instant::now();
-        let question = self.store.api_key(digest);
+        let question = self.store.credential(lookup);
         match (patiently(question, known.is_some()).await, known) {
-            (Ok(Some(key)), _) => {
-                let caller = Caller {
-                    name: key.name,
-                    role: key.role,
-                    owners: key.owners,
-                };
-                let remembered = Known {
-                    caller: caller.clone(),
+            (Ok(Some((credential, secret))), known) => {
+                let uses = known.map(|known| known.uses.clone()).unwrap_or_default();
+                let remembered = Arc::new(Known {
+                    credential,
+                    secret,
                     asked,
-                };
-                self.known.insert(digest, Arc::new(remembered));
-                Ok(Some(caller))
+                    uses,
+                });
+                self.known.insert(lookup, remembered.clone());
+                Ok(Some(remembered))
             }
             (Ok(None), _) => {
-                self.known.invalidate(&digest);
+                self.known.invalidate(&lookup);
                 Ok(None)
             }
-            (Err(StorageError::Unavailable(_)), Some(known)) => Ok(Some(known.caller.clone())),
+            (Err(StorageError::Unavailable(_)), Some(known)) => Ok(Some(known)),
             (Err(error), _) => Err(error),
         }
+    }
+
+    /// Notes in the database when credentials were last used: once a minute, never per request.
+    ///
+    /// # Errors
+    /// Where the database fails; the next time brings it.
+    pub async fn note_uses(&self) -> Result<(), StorageError> {
+        let mut news: Vec<(Uuid, i64, Arc<Uses>)> = Vec::new();
+        for (_, known) in &self.known {
+            let last = known.uses.last.load(Ordering::Relaxed);
+            if last > known.uses.noted.load(Ordering::Relaxed) {
+                news.push((known.credential.id, last, known.uses.clone()));
+            }
+        }
+        if news.is_empty() {
+            return Ok(());
+        }
+        let instant = |seconds| OffsetDateTime::from_unix_timestamp(seconds).ok();
+        let rows: Vec<_> = news
+            .iter()
+            .filter_map(|(id, last, _)| Some((*id, instant(*last)?)))
+            .collect();
+        self.store.note_uses(&rows).await?;
+        for (_, last, uses) in news {
+            uses.noted.fetch_max(last, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }

@@ -1,17 +1,22 @@
 //! Who calls: API keys, OAuth signatures and client certificates, and what roles allow.
 
 mod api_key;
+mod authenticate;
 mod caller;
 mod client_address;
 mod client_ca;
 mod client_certificate;
+mod gate;
 mod keyring;
 pub mod oauth;
+mod oauth_caller;
 mod proxy_header;
+mod refusal;
 
 pub use api_key::{InvalidKey, Secret};
-pub use caller::{Admin, Caller, Manager, Reader};
+pub use caller::{Admin, Auditor, Caller, Manager, Reader, Viewer, forbidden};
 pub use client_address::client_address;
 pub use client_ca::{ClientCaFileError, ClientCaStore};
 pub use client_certificate::{PresentedCertificate, presented};
+pub use gate::Gate;
 pub use keyring::Keyring;

@@ -66,7 +66,12 @@ pub async fn run(context: &Context, command: &CaCommand) -> Result<(), CliError>
         }
         CaCommand::List => list(context).await,
         CaCommand::Remove { name } => {
-            if !context.store().await?.remove_upstream_ca(name).await? {
+            if !context
+                .store()
+                .await?
+                .remove_upstream_ca(name, &context.actor())
+                .await?
+            {
                 let why = "is not in the database; a CA of the directory is removed with its file";
                 return Err(CliError::new(format!("{name} {why}")));
             }
@@ -107,7 +112,7 @@ async fn add(context: &Context, ca: &StoredCa) -> Result<(), CliError> {
     }
     let pem = certificates_pem(&anchors).map_err(|error| CliError::new(error.to_string()))?;
     let ca = &StoredCa { pem, ..ca.clone() };
-    state.store.add_upstream_ca(ca, context.clock.now()).await?;
+    state.store.add_upstream_ca(ca, &context.actor()).await?;
     let values: Value = anchors.iter().map(shown).collect();
     context.print(&values, || {
         let subjects: Vec<_> = anchors.iter().map(|a| a.certificate.subject()).collect();

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use portolan_storage::Store;
+use portolan_storage::{Actor, PrincipalKind, Store};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -45,11 +45,24 @@ impl Context {
         let store = self.store.get_or_try_init(async || {
             self.make_data_dir()?;
             let master = self.config.secrets.master_key(&self.config.database)?;
-            let store = Store::connect(&self.config.database.settings(), master).await?;
+            let store = Store::connect(&self.config.database.settings(), master)
+                .await?
+                .as_node(self.config.audit.node());
             store.migrate().await?;
             Ok::<_, CliError>(store)
         });
         Ok(store.await?.clone())
+    }
+
+    /// Who runs the command, for the audit log.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            kind: PrincipalKind::Local,
+            name: format!("uid {}", rustix::process::getuid().as_raw()),
+            address: None,
+            request_id: None,
+            at: self.clock.now(),
+        }
     }
 
     /// Closes the database: SQLite then leaves one file, with everything in it.

@@ -8,7 +8,7 @@ use portolan_domain::build::{
     Authority, Description, EntitlementDescription, KeyKind, ManifestSigner, Validity,
     write_manifest,
 };
-use portolan_storage::{NewApiKey, Role};
+use portolan_storage::{Identity, NewCredential, Role};
 use time::Duration;
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -40,15 +40,18 @@ pub async fn run(outer: &Context, args: &DemoArgs) -> Result<(), CliError> {
     let context = fresh_context(outer, folder.path())?;
     let state = context.state().await?;
     let admin = generate()?;
-    let key = NewApiKey {
+    let key = NewCredential {
         name: "demo",
         role: Role::Admin,
         owners: &[],
-        secret_sha256: admin.sha256(),
+        identity: Identity::ApiKey {
+            sha256: admin.sha256(),
+        },
+        expires_at: None,
     };
     state
         .store
-        .create_api_key(&key, context.clock.now())
+        .create_credential(&key, &context.actor())
         .await?;
     let listener = listen(context.config.http.address()?).await?;
     let url = format!("http://{}", listener.local_addr()?);

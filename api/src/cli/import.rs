@@ -14,6 +14,7 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use portolan_domain::{cdn_url::CdnUrl, conflict::Forced, ids::OwnerKey};
+use portolan_storage::Actor;
 use serde_json::Value;
 
 use super::{context::Context, error::CliError, remote::Remote};
@@ -86,7 +87,11 @@ async fn local(context: &Context, args: &ImportArgs) -> Result<Value, CliError> 
             )),
             other => other.into(),
         })?;
-    let options = options(&state, args)?;
+    let by = Actor {
+        name: "command line".to_owned(),
+        ..context.actor()
+    };
+    let options = options(&state, args, by)?;
     let upload = read(&state, &args.file)?;
     let bar = bar("{spinner} {pos} entitlements, {elapsed}");
     let watching = tokio::spawn(show(bar.clone(), options.progress.clone()));
@@ -99,7 +104,7 @@ async fn local(context: &Context, args: &ImportArgs) -> Result<Value, CliError> 
     serde_json::to_value(record).map_err(|error| CliError::new(error.to_string()))
 }
 
-fn options(state: &AppState, args: &ImportArgs) -> Result<ImportOptions, CliError> {
+fn options(state: &AppState, args: &ImportArgs, by: Actor) -> Result<ImportOptions, CliError> {
     let forced = Forced::parse(args.force.iter().map(String::as_str));
     let forced = forced.map_err(|why| CliError::new(format!("a value of --force {why}")))?;
     let url = |text: &String| CdnUrl::parse(text, state.importer.http_cdn());
@@ -108,7 +113,7 @@ fn options(state: &AppState, args: &ImportArgs) -> Result<ImportOptions, CliErro
         forced,
         cdn_url: cdn_url.map_err(|why| CliError::new(format!("--cdn-url {why}")))?,
         dry_run: args.dry_run,
-        uploaded_by: "command line".to_owned(),
+        by,
         progress: Arc::default(),
     })
 }

@@ -7,6 +7,7 @@
     reason = "help texts are shown as they are written"
 )]
 
+mod audit;
 mod ca;
 mod context;
 mod db;
@@ -24,7 +25,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use self::{context::Context, error::CliError};
+use self::{context::Context, error::CliError, master_key::MasterKeyCommand};
 use crate::config::{Config, LogFormat, Overrides};
 
 /// Imports signed subscription manifests and answers where content is, with which certificate,
@@ -83,12 +84,15 @@ enum Command {
     /// Upstream CAs: who is trusted to sign manifests
     #[command(subcommand)]
     Ca(ca::CaCommand),
-    /// API keys
+    /// API keys, OAuth consumers and client certificates: who may call
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// The master key, which seals all private keys in the database
     #[command(subcommand)]
-    MasterKey(master_key::MasterKeyCommand),
+    MasterKey(MasterKeyCommand),
+    /// The log of who did what
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// The database
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -138,8 +142,8 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         let document = document.map_err(|error| CliError::new(error.to_string()))?;
         return error::print_line(&document);
     }
-    if let Command::MasterKey(command) = &cli.command {
-        return master_key::run(command);
+    if let Command::MasterKey(MasterKeyCommand::Create { file }) = &cli.command {
+        return master_key::create(file);
     }
     let overrides = Overrides {
         file: global.config,
@@ -174,7 +178,11 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
             serve::check_files(&context.config.http)?;
             context.print_config()
         }
-        Command::MasterKey(_) | Command::Openapi => Ok(()),
+        Command::Audit(command) => audit::run(context, &command).await,
+        Command::MasterKey(MasterKeyCommand::Rotate { prepare }) => {
+            master_key::rotate(context, prepare).await
+        }
+        Command::MasterKey(MasterKeyCommand::Create { .. }) | Command::Openapi => Ok(()),
     }
 }
 

@@ -32,7 +32,7 @@ pub async fn run(context: &Context, command: &OwnerCommand) -> Result<(), CliErr
     match command {
         OwnerCommand::Add { key, display_name } => {
             let name = display_name.as_deref().unwrap_or(key.as_str());
-            let owner = store.create_owner(key, name, context.clock.now()).await?;
+            let owner = store.create_owner(key, name, &context.actor()).await?;
             let value = json!({ "key": owner.key, "displayName": owner.display_name });
             context.print(&value, || format!("created {key}"))
         }
@@ -62,7 +62,7 @@ pub async fn run(context: &Context, command: &OwnerCommand) -> Result<(), CliErr
             })
         }
         OwnerCommand::Remove { key } => {
-            store.delete_owner(key).await?;
+            store.delete_owner(key, &context.actor()).await?;
             context.print(&json!({ "removed": key }), || format!("removed {key}"))
         }
     }

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use portolan_storage::{Engine, NewApiKey, Role};
+use portolan_storage::{Engine, Identity, NewCredential, Role};
 
 use super::{
     context::Context,
@@ -61,8 +61,12 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 /// Where there is no admin key yet, one is made: never a default secret. It is written beside the
 /// embedded database with mode 0600, and shown once on a terminal.
 async fn first_admin_key(context: &Context, state: &AppState) -> Result<(), CliError> {
-    let keys = state.store.api_keys().await?;
-    if keys.iter().any(|key| key.role == Role::Admin) {
+    let keys = state.store.credentials().await?;
+    let now = context.clock.now();
+    if keys
+        .iter()
+        .any(|key| key.role == Role::Admin && key.counts_at(now))
+    {
         return Ok(());
     }
     if context.config.database.engine() == Engine::Postgres {
@@ -73,16 +77,19 @@ async fn first_admin_key(context: &Context, state: &AppState) -> Result<(), CliE
     let taken = |name: &String| keys.iter().any(|key| key.name == *name);
     let mut names = std::iter::once("admin".to_owned()).chain((2..).map(|n| format!("admin-{n}")));
     let name = names.find(|name| !taken(name)).unwrap_or_default();
-    let key = NewApiKey {
+    let key = NewCredential {
         name: &name,
         role: Role::Admin,
         owners: &[],
-        secret_sha256: secret.sha256(),
+        identity: Identity::ApiKey {
+            sha256: secret.sha256(),
+        },
+        expires_at: None,
     };
     // The key first: a file with a key that does not count would mislead.
     state
         .store
-        .create_api_key(&key, context.clock.now())
+        .create_credential(&key, &context.actor())
         .await?;
     let path = context.data_dir.join("admin.key");
     write_private(&path, secret.expose()).map_err(|error| {

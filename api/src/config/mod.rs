@@ -2,6 +2,7 @@
 //!
 //! Unknown keys are errors, and an error names the key and where it came from.
 
+mod access;
 mod database;
 mod http;
 mod http_limits;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::{
+    access::{AccessConfig, AuditConfig},
     database::DatabaseConfig,
     http::{HttpConfig, TlsPaths},
     http_limits::HttpLimits,
@@ -44,6 +46,10 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// `[secrets]`.
     pub secrets: SecretsConfig,
+    /// `[access]`.
+    pub access: AccessConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
     /// `[import]`.
     pub import: ImportConfig,
     /// `[log]`.
@@ -134,6 +140,7 @@ impl Config {
         self.database.resolve(data_dir)?;
         self.secrets.resolve(data_dir, &self.database)?;
         self.import.resolve(data_dir)?;
+        self.audit.resolve()?;
         if self.import.concurrent >= self.database.pool_size as usize {
             // Each import holds a connection, and everybody else needs one too.
             return Err(ConfigError::Invalid {

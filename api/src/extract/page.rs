@@ -21,6 +21,10 @@ pub struct Paging {
     limit: Option<u64>,
     /// Where the page begins: taken from the `Link` of the page before.
     pub cursor: Option<String>,
+    /// What else the query asked for, which the next page's does too.
+    #[serde(skip)]
+    #[param(ignore)]
+    others: Vec<(&'static str, String)>,
 }
 
 /// A page of a list.
@@ -30,6 +34,25 @@ pub struct Paged<T> {
 }
 
 impl Paging {
+    /// The paging of a list whose query has more in it.
+    #[must_use]
+    pub const fn new(limit: Option<u64>, cursor: Option<String>) -> Self {
+        let others = Vec::new();
+        Self {
+            limit,
+            cursor,
+            others,
+        }
+    }
+
+    /// Keeps a parameter of the query for the next page.
+    #[must_use]
+    pub fn keeping(mut self, name: &'static str, value: Option<&str>) -> Self {
+        self.others
+            .extend(value.map(|value| (name, value.to_owned())));
+        self
+    }
+
     /// The limit.
     ///
     /// # Errors
@@ -49,7 +72,8 @@ impl Paging {
         // A relative reference stays right behind any proxy and prefix.
         let next = cursor.and_then(|cursor| {
             let limit = self.limit.map(|limit| ("limit", limit.to_string()));
-            let query: Vec<_> = limit.into_iter().chain([("cursor", cursor)]).collect();
+            let others = self.others.iter().cloned();
+            let query: Vec<_> = others.chain(limit).chain([("cursor", cursor)]).collect();
             let query = serde_html_form::to_string(query).ok()?;
             Some(format!("<?{query}>; rel=\"next\""))
         });

@@ -20,7 +20,7 @@ use portolan_domain::{
     trust::{ForcedSignature, Verification, VerifyError},
 };
 use portolan_storage::{
-    Draft, ImportRecord, ImportTransaction, StorageError, Store, Timings, Upload,
+    Actor, Draft, ImportRecord, ImportTransaction, StorageError, Store, Timings, Upload,
 };
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -63,7 +63,7 @@ pub enum ImportError {
 }
 
 /// What the caller of an import asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ImportOptions {
     /// Conflicts that are forced.
     pub forced: Forced,
@@ -72,7 +72,7 @@ pub struct ImportOptions {
     /// Does all the work and stores nothing.
     pub dry_run: bool,
     /// Who uploads.
-    pub uploaded_by: String,
+    pub by: Actor,
     /// Counts stored entitlements, for a progress bar.
     pub progress: Arc<AtomicU64>,
 }
@@ -153,12 +153,16 @@ impl Importer {
                 file_name: upload.file_name.clone(),
                 sha256: upload.sha256,
                 size: upload.size,
-                uploaded_by: options.uploaded_by,
+                uploaded_by: options.by.name.clone(),
             },
             forced: options.forced,
             cdn_url: options.cdn_url,
             dry_run: options.dry_run,
-            now: self.clock.now(),
+            // The upload may have taken its time.
+            by: Actor {
+                at: self.clock.now(),
+                ..options.by
+            },
         };
         let mut timings = Timings {
             receive_ms: upload.receive_ms,
@@ -173,7 +177,10 @@ impl Importer {
             }
             Err(error) => error,
         };
-        let ImportProblem { problem, recorded } = error.into();
+        let ImportProblem {
+            mut problem,
+            recorded,
+        } = error.into();
         if recorded && !draft.dry_run {
             let reason = problem.detail();
             tracing::info!(%owner, reason, "a manifest was refused");
@@ -181,9 +188,10 @@ impl Importer {
                 .store
                 .record_failure(owner, &draft, reason, timings)
                 .await;
-            if let Err(error) = record {
+            match record {
+                Ok(_) => problem = problem.recorded(),
                 // The refusal is what the client must know, whatever becomes of its record.
-                tracing::error!(%error, %owner, "a refusal could not be recorded");
+                Err(error) => tracing::error!(%error, %owner, "a refusal could not be recorded"),
             }
         }
         Err(problem)
@@ -205,7 +213,7 @@ impl Importer {
         let header = manifest.header.clone();
         let (sender, batches) = mpsc::channel(1);
         // Parsing begins while the owner's lock is awaited; the channel holds it back.
-        let now = draft.now;
+        let now = draft.by.at;
         let parser = tokio::task::spawn_blocking(move || parse(manifest, now, &sender));
         let mut transaction = self
             .store
@@ -248,7 +256,7 @@ impl Importer {
         let verified = tokio::task::spawn_blocking(move || {
             let archive = SignedArchive::open(upload, spool, &limits).map_err(ImportError::Open)?;
             let verified = archive
-                .verify(&anchors, &owner, draft.now, (forced, &draft.forced))
+                .verify(&anchors, &owner, draft.by.at, (forced, &draft.forced))
                 .map_err(ImportError::Verify)?;
             Ok(verified.parse(http)?)
         });

@@ -29,6 +29,7 @@ pub struct Problem {
     detail: String,
     extra: Map<String, Value>,
     headers: HeaderMap,
+    recorded: bool,
 }
 
 /// A refusal as it is sent (RFC 9457), with the fields that existing clients read.
@@ -83,6 +84,7 @@ impl Problem {
             detail: detail.into(),
             extra: Map::new(),
             headers: HeaderMap::new(),
+            recorded: false,
         }
     }
 
@@ -93,11 +95,24 @@ impl Problem {
         self
     }
 
-    /// A header of the answer.
+    /// A header of the answer; one that is there already stays beside it.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.append(name, value);
         self
+    }
+
+    /// The audit log has its row already.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.recorded = true;
+        self
+    }
+
+    /// Whether the audit log has its row already.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
     }
 
     /// The HTTP status.

@@ -13,6 +13,10 @@ pub enum Refused {
     /// The credential's role does not allow this, or the object is another owner's.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemBody),
+    /// Too many wrong credentials came from this address, or the credential asks for too much: see
+    /// `Retry-After`.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemBody),
     /// The service failed; the log has more under the request's id.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemBody),

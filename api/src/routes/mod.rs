@@ -1,5 +1,6 @@
 //! The routes, by resource. A route exists only through `routes!`, so none is undocumented.
 
+pub mod audit;
 pub mod entitlements;
 pub mod imports;
 pub mod owners;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    auth::Manager,
+    auth::Viewer,
     extract::{Json, OwnerPath, Path},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
@@ -31,7 +31,7 @@ pub fn router() -> OpenApiRouter<AppState> {
     )
 )]
 async fn list_upstream_consumers(
-    Manager(caller): Manager,
+    Viewer(caller): Viewer,
     State(state): State<AppState>,
     Path(path): Path<OwnerPath>,
 ) -> Result<Json<Vec<UpstreamConsumerDetails>>, Problem> {

@@ -8,6 +8,7 @@ mod accept;
 mod activity;
 mod connection;
 mod descriptors;
+mod housekeeping;
 mod peer;
 mod slots;
 mod streams;
@@ -21,7 +22,7 @@ use portolan_storage::Store;
 use tokio::net::TcpListener;
 
 pub use self::peer::Peer;
-use self::{accept::Service, tls::Tls};
+use self::{accept::Service, housekeeping::Housekeeping, tls::Tls};
 use crate::{router::router, state::AppState};
 
 /// How often the files of TLS and of the client CAs are looked at.
@@ -72,11 +73,12 @@ pub async fn serve_routes(
     if let Some(tls) = tls.clone() {
         watching.spawn(tls.watch(LOOK));
     }
-    let store = state.store.clone();
+    let housekeeping = Housekeeping::start(&state);
     let service = Service::new(routes, tls, &http);
     service.run(listener, stop).await;
     drop(watching);
-    close(store).await;
+    housekeeping.end().await;
+    close(state.store).await;
     tracing::info!("stopped");
     Ok(())
 }

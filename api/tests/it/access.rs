@@ -16,18 +16,19 @@ enum Rule {
 }
 
 fn rule(operation: &str) -> Rule {
-    use Role::{Admin, Manager, Proxy};
+    use Role::{Admin, Auditor, Manager, Proxy};
     match operation {
         "get_status" | "get_liveness" | "get_readiness" | "get_openapi" => Rule::Public,
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" => Rule::Roles(&[Admin]),
+        "create_import" => Rule::Roles(&[Admin, Manager]),
         "list_owners"
         | "get_owner"
-        | "create_import"
         | "list_imports"
         | "list_upstream_consumers"
         | "list_upstream_cas"
-        | "get_upstream_ca" => Rule::Roles(&[Admin, Manager]),
+        | "get_upstream_ca" => Rule::Roles(&[Admin, Manager, Auditor]),
+        "list_audit_events" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" => Rule::Roles(&[Admin, Manager, Proxy]),
         other => panic!("nobody said who may call {other}"),
     }
@@ -87,7 +88,10 @@ both_engines! {
         for role in Role::ALL {
             keys.push((role, app.key(role, &[]).await));
         }
-        let strangers = app.key(Role::Manager, &["other"]).await;
+        let mut strangers = Vec::new();
+        for role in Role::ALL.into_iter().filter(|role| *role != Role::Admin) {
+            strangers.push((role, app.key(role, &["other"]).await));
+        }
         let (start, last) = app.admin.split_at(app.admin.len() - 1);
         let bad = format!("{start}{}", if last == "0" { "1" } else { "0" });
         for operation in operations() {
@@ -112,9 +116,12 @@ both_engines! {
             }
             // Lists are cut to the caller's owners instead; see below.
             let of_an_owner = operation.path.contains("acme");
-            if allowed.contains(&Role::Manager) && of_an_owner {
-                let answer = call(&app, &operation, Some(&strangers)).await;
-                answer.assert_problem(403, "forbidden");
+            for (role, key) in strangers.iter().filter(|(role, _)| allowed.contains(role)) {
+                if of_an_owner {
+                    let answer = call(&app, &operation, Some(key)).await;
+                    assert_eq!(answer.status, 403, "{id} as {} of another owner", role.as_str());
+                    answer.assert_problem(403, "forbidden");
+                }
             }
         }
     }
@@ -148,7 +155,7 @@ both_engines! {
         let get = async |key: &str| app.send(app.request(Method::GET, path).bearer_auth(key)).await;
         assert_eq!(get(&own).await.status, 200);
         get(&other).await.assert_problem(403, "forbidden");
-        let revoked = app.state.store.revoke_api_key("proxy-acme").await;
+        let revoked = app.state.store.revoke_credential("proxy-acme", &crate::support::by()).await;
         assert!(revoked.is_ok());
         crate::support::eventually("the revoked key is refused", || async {
             get(&own).await.status == 401

@@ -106,7 +106,7 @@ both_engines! {
         assert_eq!(read["stage"], "archive", "{read}");
         let failed = app.records("acme").await;
         assert_eq!(failed.len(), 1);
-        app.state.store.delete_owner(&"acme".parse().unwrap()).await.unwrap();
+        app.state.store.delete_owner(&"acme".parse().unwrap(), &crate::support::by()).await.unwrap();
         app.owner("acme").await;
         // None of these is a manifest that failed.
         assert_eq!(app.records("acme").await.len(), 0);
@@ -193,7 +193,7 @@ both_engines! {
         refused.assert_problem(409, "manifest-conflict");
         app.stop().await;
         let store = reopened(&database).await;
-        store.revoke_api_key("admin").await.unwrap();
+        store.revoke_credential("admin", &crate::support::by()).await.unwrap();
         let app = TestApp::start_on(store, database, |config| {
             config.import.allow_forced_signature = true;
         })

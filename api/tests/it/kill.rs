@@ -94,7 +94,7 @@ async fn stored(connection: &DatabaseConnection) -> (i64, i64, i64, Option<Strin
 
 both_engines! {
     async fn an_import_that_is_killed_leaves_all_or_nothing(database: TestDatabase) {
-        database.store.create_owner(&"acme".parse().unwrap(), "ACME", now()).await.unwrap();
+        database.store.create_owner(&"acme".parse().unwrap(), "ACME", &crate::support::by()).await.unwrap();
         let folder = database.folder.path();
         std::fs::create_dir(folder.join("upstream-cas")).unwrap();
         let ca = folder.join("upstream-cas/test.crt");

@@ -9,7 +9,7 @@ use portolan::{
     state::AppState,
 };
 use portolan_domain::ids::OwnerKey;
-use portolan_storage::{NewApiKey, Role, Store, testing::TestDatabase};
+use portolan_storage::{Actor, Identity, NewCredential, Role, Store, testing::TestDatabase};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -30,6 +30,11 @@ pub struct TestApp {
 /// Now, as the service sees it: fixed, so that what a test makes is always valid.
 pub fn now() -> time::OffsetDateTime {
     time::macros::datetime!(2026-11-22 12:00 UTC)
+}
+
+/// Who changes what a test needs behind the service's back.
+pub fn by() -> Actor {
+    Actor::system(now())
 }
 
 impl TestApp {
@@ -156,13 +161,16 @@ impl TestApp {
 async fn add_key(state: &AppState, name: &str, role: Role, owners: &[&str]) -> String {
     let secret = portolan::auth::Secret::generate().unwrap();
     let owners: Vec<OwnerKey> = owners.iter().map(|owner| owner.parse().unwrap()).collect();
-    let key = NewApiKey {
+    let key = NewCredential {
         name,
         role,
         owners: &owners,
-        secret_sha256: secret.sha256(),
+        identity: Identity::ApiKey {
+            sha256: secret.sha256(),
+        },
+        expires_at: None,
     };
-    state.store.create_api_key(&key, now()).await.unwrap();
+    state.store.create_credential(&key, &by()).await.unwrap();
     secret.expose().to_owned()
 }
 

@@ -1,4 +1,4 @@
-//! An API key, by the digest of its secret.
+//! A credential of any kind, by the digest of what a caller shows.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,6 +12,11 @@ pub struct Model {
     pub secret_sha256: String,
     pub created_at: TimeDateTimeWithTimeZone,
     pub bound: bool,
+    pub kind: String,
+    pub identifier: Option<String>,
+    pub secret_sealed: Option<Vec<u8>>,
+    pub expires_at: Option<TimeDateTimeWithTimeZone>,
+    pub last_used_at: Option<TimeDateTimeWithTimeZone>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

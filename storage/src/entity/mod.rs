@@ -2,12 +2,15 @@
 
 pub mod api_key_owners;
 pub mod api_keys;
+pub mod audit_log;
+pub mod audit_nodes;
 pub mod cdns;
 pub mod entitlement_ids;
 pub mod entitlements;
 pub mod imports;
 pub mod instance_secrets;
 pub mod manifest_files;
+pub mod oauth_nonces;
 pub mod owners;
 pub mod pools;
 pub mod upstream_cas;

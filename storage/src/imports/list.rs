@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::record::{Draft, ImportRecord, Timings};
 use crate::{
+    audit::Outcome,
     entity::imports,
     error::Result,
     ids::new_id,
@@ -66,12 +67,13 @@ impl Store {
         reason: &str,
         timings: Timings,
     ) -> Result<ImportRecord> {
-        let owner = self.owner_row(&self.database, owner).await?;
+        let transaction = self.write().await?;
+        let row = self.owner_row(&*transaction, owner).await?;
         let record = ImportRecord {
             id: new_id(),
             status: ImportStatus::Failure,
             status_message: reason.to_owned(),
-            created_at: times::kept(draft.now),
+            created_at: times::kept(draft.by.at),
             upload: Some(draft.upload.clone()),
             generated_by: None,
             generated_at: None,
@@ -82,9 +84,12 @@ impl Store {
             warnings: Vec::new(),
             timings,
         };
-        imports::Entity::insert(record.to_row(owner.id)?)
-            .exec_without_returning(&self.database)
+        imports::Entity::insert(record.to_row(row.id)?)
+            .exec_without_returning(&*transaction)
             .await?;
+        let event = draft.by.did("import.create").of_owner(owner);
+        let event = event.on(record.id.to_string()).detail(reason);
+        transaction.commit(event.ended(Outcome::Refused)).await?;
         Ok(record)
     }
 }

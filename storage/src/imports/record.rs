@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
+    audit::Actor,
     entity::imports,
     error::{Result, StorageError},
 };
@@ -42,8 +43,8 @@ pub struct Draft {
     pub cdn_url: Option<CdnUrl>,
     /// Does all the work and stores nothing.
     pub dry_run: bool,
-    /// The instant of the import.
-    pub now: OffsetDateTime,
+    /// Who asks for it, and the instant of the import.
+    pub by: Actor,
 }
 
 /// How long each step took, in milliseconds.

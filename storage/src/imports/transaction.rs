@@ -11,8 +11,8 @@ use portolan_domain::{
     trust::Verification,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, DatabaseTransaction, EntityTrait,
-    NotSet, QueryFilter, QuerySelect, Set, sea_query::LockType,
+    ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, EntityTrait, NotSet, QueryFilter,
+    QuerySelect, Set, sea_query::LockType,
 };
 use uuid::Uuid;
 
@@ -29,6 +29,7 @@ use crate::{
     store::{Store, owner_not_found},
     times,
     upstream_consumers::consumer_row,
+    write::WriteTransaction,
 };
 
 /// A file of a manifest that an export needs later.
@@ -43,8 +44,9 @@ pub struct KeptFile {
 /// An import that is being stored.
 pub struct ImportTransaction {
     store: Store,
-    transaction: DatabaseTransaction,
+    transaction: WriteTransaction,
     owner: owners::Model,
+    owner_key: OwnerKey,
     sealing: SealingKey,
     id: Uuid,
     header: ManifestHeader,
@@ -70,15 +72,16 @@ impl Store {
         draft: Draft,
     ) -> Result<ImportTransaction> {
         let transaction = self.write().await?;
+        let owner_key = owner.clone();
         let owner = owners::Entity::find()
             .filter(owners::Column::Key.eq(owner.as_str()))
             // Against other imports, not against rows that point to the owner.
             .lock(LockType::NoKeyUpdate)
-            .one(&transaction)
+            .one(&*transaction)
             .await?
             .ok_or_else(|| owner_not_found(owner))?;
         let consumer = upstream_consumers::Entity::find_by_id(owner.id)
-            .one(&transaction)
+            .one(&*transaction)
             .await?;
         let last = LastImport {
             created: owner.last_manifest_created_at,
@@ -88,7 +91,7 @@ impl Store {
         let holder = upstream_consumers::Entity::find()
             .filter(upstream_consumers::Column::Uuid.eq(header.consumer.uuid.as_str()))
             .filter(upstream_consumers::Column::OwnerId.ne(owner.id))
-            .one(&transaction)
+            .one(&*transaction)
             .await?;
         let refusal = if holder.is_some() {
             Some(StorageError::UpstreamConsumerInUse(
@@ -98,13 +101,14 @@ impl Store {
             (!standing.is_empty()).then_some(StorageError::Conflicts(standing))
         };
         Ok(ImportTransaction {
-            reconciler: Reconciler::new(&transaction, owner.id).await?,
+            reconciler: Reconciler::new(&*transaction, owner.id).await?,
             sealing: self.data_key(&owner)?,
             store: self.clone(),
             id: new_id(),
             files_replaced: false,
             transaction,
             owner,
+            owner_key,
             header,
             draft,
             forced,
@@ -125,7 +129,7 @@ impl ImportTransaction {
         let ids: Vec<String> = batch.iter().map(|e| e.id.to_string()).collect();
         let added = self
             .reconciler
-            .add(&self.transaction, &self.sealing, batch)
+            .add(&*self.transaction, &self.sealing, batch)
             .await;
         match added {
             Err(StorageError::Database(error)) if is_duplicate(&error) => {
@@ -159,7 +163,7 @@ impl ImportTransaction {
             content: Set(file.content),
         });
         manifest_files::Entity::insert_many(rows)
-            .exec_without_returning(&self.transaction)
+            .exec_without_returning(&*self.transaction)
             .await?;
         Ok(())
     }
@@ -168,7 +172,7 @@ impl ImportTransaction {
         if !std::mem::replace(&mut self.files_replaced, true) {
             manifest_files::Entity::delete_many()
                 .filter(manifest_files::Column::OwnerId.eq(self.owner.id))
-                .exec(&self.transaction)
+                .exec(&*self.transaction)
                 .await?;
         }
         Ok(())
@@ -190,7 +194,7 @@ impl ImportTransaction {
         if let Verification::Forced(conflict) = verification {
             self.forced.insert(0, *conflict);
         }
-        let counts = self.reconciler.remove_gone(&self.transaction).await?;
+        let counts = self.reconciler.remove_gone(&*self.transaction).await?;
         self.drop_old_files().await?;
         self.replace_cdns().await?;
         let choice = CdnChoice::of(self.draft.cdn_url.clone(), &self.header);
@@ -214,7 +218,7 @@ impl ImportTransaction {
             id: self.id,
             status,
             status_message: format!("{}: {name} was imported", self.owner.key),
-            created_at: times::kept(self.draft.now),
+            created_at: times::kept(self.draft.by.at),
             upload: Some(self.draft.upload.clone()),
             generated_by: self.header.generated_by.clone(),
             generated_at: Some(times::kept(self.header.created)),
@@ -226,12 +230,14 @@ impl ImportTransaction {
             timings: timings(),
         };
         imports::Entity::insert(record.to_row(self.owner.id)?)
-            .exec_without_returning(&self.transaction)
+            .exec_without_returning(&*self.transaction)
             .await?;
         if self.draft.dry_run {
             self.transaction.rollback().await?;
         } else {
-            self.transaction.commit().await?;
+            let event = self.draft.by.did("import.create");
+            let event = event.of_owner(&self.owner_key).on(record.id.to_string());
+            self.transaction.commit(event).await?;
         }
         Ok(record)
     }
@@ -240,7 +246,7 @@ impl ImportTransaction {
     async fn replace_cdns(&self) -> Result<()> {
         cdns::Entity::delete_many()
             .filter(cdns::Column::OwnerId.eq(self.owner.id))
-            .exec(&self.transaction)
+            .exec(&*self.transaction)
             .await?;
         let mut labels = HashSet::new();
         let first_of_label = |cdn: &&ManifestCdn| labels.insert(cdn.label.clone());
@@ -254,7 +260,7 @@ impl ImportTransaction {
                 normalized_url: Set(cdn.url.normalized().to_owned()),
                 certificate: Set(None),
             };
-            row.insert(&self.transaction).await?;
+            row.insert(&*self.transaction).await?;
         }
         Ok(())
     }
@@ -264,7 +270,7 @@ impl ImportTransaction {
         let Some(label) = choice.label.clone().filter(|_| choice.url.is_none()) else {
             return Ok(None);
         };
-        let known = find_cdn(&self.transaction, self.owner.id, label.as_str()).await?;
+        let known = find_cdn(&*self.transaction, self.owner.id, label.as_str()).await?;
         Ok(known.is_none().then_some(label))
     }
 
@@ -272,9 +278,9 @@ impl ImportTransaction {
         let consumer = &self.header.consumer;
         let row = consumer_row(self.owner.id, consumer, verification, choice, &self.sealing)?;
         upstream_consumers::Entity::delete_by_id(self.owner.id)
-            .exec(&self.transaction)
+            .exec(&*self.transaction)
             .await?;
-        let stored = row.insert(&self.transaction).await;
+        let stored = row.insert(&*self.transaction).await;
         stored.map(drop).map_err(|error| {
             // The owner's own row is locked: only another owner can have the uuid.
             if is_duplicate(&error) {
@@ -293,7 +299,7 @@ impl ImportTransaction {
             last_manifest_created_at: Set(Some(self.header.created)),
             ..Default::default()
         };
-        change.update(&self.transaction).await?;
+        change.update(&*self.transaction).await?;
         Ok(())
     }
 }

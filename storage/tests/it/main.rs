@@ -7,8 +7,9 @@
     reason = "a test that cannot go on has failed; helpers outside test functions too"
 )]
 
-mod api_keys;
+mod audit;
 mod cdn_info;
+mod credentials;
 mod import_conflicts;
 mod import_content;
 mod import_parallel;
@@ -17,6 +18,7 @@ mod import_records;
 mod import_whole;
 mod owners;
 mod raw;
+mod rotation;
 mod schema;
 mod sealing;
 mod support;

@@ -2,21 +2,22 @@
 
 use portolan_domain::{conflict::Conflict, digest::Sha256Digest, ids::OwnerKey};
 use portolan_storage::{
-    KeptFile, NewApiKey, Page, Role, StorageError, both_engines, testing::TestDatabase,
+    Identity, KeptFile, NewCredential, Page, Role, StorageError, both_engines,
+    testing::TestDatabase,
 };
 
 use crate::{
     raw::{Raw, changed},
-    support::{Case, NOW, TIMINGS, cdn, create_owners, entitlement, id},
+    support::{Case, TIMINGS, by, cdn, create_owners, entitlement, id},
 };
 
 both_engines! {
     async fn an_owner_is_created_once(database: TestDatabase) {
         let (store, key) = (&database.store, id::<OwnerKey>("acme"));
-        let created = store.create_owner(&key, "ACME Ä", NOW).await.unwrap();
+        let created = store.create_owner(&key, "ACME Ä", &by()).await.unwrap();
         assert_eq!(created.display_name, "ACME Ä");
         assert_eq!(store.owner(&key).await.unwrap(), created);
-        let again = store.create_owner(&key, "another", NOW).await;
+        let again = store.create_owner(&key, "another", &by()).await;
         assert!(
             matches!(&again, Err(StorageError::Taken { what: "owner", name }) if name == "acme"),
             "{again:?}"
@@ -36,8 +37,8 @@ both_engines! {
             matches!(error, StorageError::NotFound { what: "owner", name } if name == "nobody")
         };
         assert!(not_found(&store.owner(&nobody).await.unwrap_err()));
-        assert!(not_found(&store.rename_owner(&nobody, "x").await.unwrap_err()));
-        assert!(not_found(&store.delete_owner(&nobody).await.unwrap_err()));
+        assert!(not_found(&store.rename_owner(&nobody, "x", &by()).await.unwrap_err()));
+        assert!(not_found(&store.delete_owner(&nobody, &by()).await.unwrap_err()));
         assert!(not_found(&store.current_import(&nobody).await.unwrap_err()));
         assert!(not_found(&store.upstream_consumer(&nobody).await.unwrap_err()));
         assert!(not_found(&Case::of("nobody").import(store).await.unwrap_err()));
@@ -68,7 +69,7 @@ both_engines! {
         let raw = Raw::of(&database).await;
         let generation = "SELECT generation FROM owners WHERE key = 'acme'";
         let before = raw.column::<i64>(generation).await;
-        let renamed = store.rename_owner(&id("acme"), "ACME").await.unwrap();
+        let renamed = store.rename_owner(&id("acme"), "ACME", &by()).await.unwrap();
         assert_eq!(renamed.display_name, "ACME");
         assert_eq!(store.owner(&id("acme")).await.unwrap(), renamed);
         assert_eq!(store.owner(&id("other")).await.unwrap().display_name, "other");
@@ -88,7 +89,7 @@ both_engines! {
         let tables = changed(&before, &raw.contents().await);
         assert_eq!(tables, TABLES_OF_AN_OWNER, "the test fills every table of an owner");
 
-        store.delete_owner(&id("acme")).await.unwrap();
+        store.delete_owner(&id("acme"), &by()).await.unwrap();
         assert_eq!(raw.contents().await, before);
         // Its ids and its consumer are free again.
         let heir = Case { owner: id("other"), ..full("acme").forcing(&Conflict::ALL) };
@@ -102,20 +103,21 @@ both_engines! {
         let owners = [id("acme"), id("other")];
         let digest = Sha256Digest::of(b"secret");
         let (name, role) = ("ci", Role::Manager);
-        let key = NewApiKey { name, role, owners: &owners, secret_sha256: digest };
-        store.create_api_key(&key, NOW).await.unwrap();
+        let identity = Identity::ApiKey { sha256: digest };
+        let key = NewCredential { name, identity, role, owners: &owners, expires_at: None };
+        store.create_credential(&key, &by()).await.unwrap();
 
         let raw = Raw::of(&database).await;
         let before = raw.contents().await;
-        let refused = store.delete_owner(&id("acme")).await.unwrap_err();
+        let refused = store.delete_owner(&id("acme"), &by()).await.unwrap_err();
         assert!(
             matches!(&refused, StorageError::InUse { what: "owner", name, by }
                 if name == "acme" && by.contains("API key")),
             "{refused:?}"
         );
         assert_eq!(raw.contents().await, before);
-        store.revoke_api_key("ci").await.unwrap();
-        store.delete_owner(&id("acme")).await.unwrap();
+        store.revoke_credential("ci", &by()).await.unwrap();
+        store.delete_owner(&id("acme"), &by()).await.unwrap();
     }
 }
 

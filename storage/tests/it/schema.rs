@@ -37,7 +37,7 @@ both_engines! {
         let raw = Raw::of(&database).await;
         let before = raw.contents().await;
         assert!(!before["seaql_migrations"].is_empty());
-        assert_eq!(before["instance_secrets"].len(), 1);
+        assert_eq!(before["instance_secrets"].len(), 2);
         database.store.migrate().await.unwrap();
         assert_eq!(raw.contents().await, before);
     }
@@ -52,7 +52,7 @@ both_engines! {
             started.unwrap();
         }
         let raw = Raw::connect(&settings.url).await;
-        assert_eq!(raw.count("instance_secrets").await, 1);
+        assert_eq!(raw.count("instance_secrets").await, 2);
         assert_eq!(raw.tables().await.len(), entities().len() + 1);
     }
 
@@ -72,7 +72,7 @@ both_engines! {
             Err(_) => timeout(Duration::from_secs(20), node).await.unwrap(),
         };
         started.unwrap().unwrap();
-        assert_eq!(other.count("instance_secrets").await, 1);
+        assert_eq!(other.count("instance_secrets").await, 2);
     }
 
     async fn two_nodes_prove_the_first_master_key_together(database: TestDatabase) {
@@ -95,7 +95,7 @@ both_engines! {
         for started in nodes.join_all().await {
             started.unwrap();
         }
-        assert_eq!(raw.count("instance_secrets").await, 1);
+        assert_eq!(raw.count("instance_secrets").await, 2);
     }
 
     async fn a_newer_schema_is_refused_by_name(database: TestDatabase) {

@@ -14,7 +14,7 @@ use crate::{
 both_engines! {
     async fn no_private_key_stands_in_the_database(database: TestDatabase) {
         imported(&database).await;
-        let contents = Raw::of(&database).await.contents().await;
+        let contents = Raw::of(&database).await.everything().await;
         for of in ["e1", "e2", "e3", "consumer-of-acme", "consumer-of-other"] {
             for line in key_lines(of) {
                 assert_eq!(places_of(&contents, &line), [] as [String; 0], "a key of {of}");

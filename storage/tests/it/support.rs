@@ -14,12 +14,24 @@ use portolan_domain::{
     trust::{SignatureAlgorithm, Verification, VerifiedBy},
 };
 use portolan_storage::{
-    Draft, ImportRecord, ImportTransaction, KeptFile, StorageError, Store, Timings, Upload,
+    Actor, Draft, ImportRecord, ImportTransaction, KeptFile, PrincipalKind, StorageError, Store,
+    Timings, Upload,
 };
 use time::{OffsetDateTime, macros::datetime};
 
 /// The instant of every call: finer than what PostgreSQL keeps.
 pub const NOW: OffsetDateTime = datetime!(2026-03-01 12:00:00.123456789 UTC);
+/// Who asks for everything.
+pub fn by() -> Actor {
+    Actor {
+        kind: PrincipalKind::ApiKey,
+        name: "ci".to_owned(),
+        address: Some([192, 0, 2, 7].into()),
+        request_id: Some("request-1".to_owned()),
+        at: NOW,
+    }
+}
+
 /// When a manifest was made, unless a test says otherwise; finer too.
 pub const CREATED: OffsetDateTime = datetime!(2026-02-01 08:30:00.250000999 UTC);
 
@@ -53,7 +65,7 @@ pub fn cdn(label: &str, at: &str) -> ManifestCdn {
 pub async fn create_owners(store: &Store, keys: &[&str]) {
     for key in keys {
         let key: OwnerKey = id(key);
-        store.create_owner(&key, key.as_str(), NOW).await.unwrap();
+        store.create_owner(&key, key.as_str(), &by()).await.unwrap();
     }
 }
 
@@ -208,7 +220,7 @@ fn draft() -> Draft {
         forced: Forced::default(),
         cdn_url: None,
         dry_run: false,
-        now: NOW,
+        by: by(),
     }
 }
 

@@ -2,9 +2,9 @@
 //! it, and a signature made for another service must not be made to fit here by a header.
 
 use axum::http::{Uri, Version, uri::PathAndQuery};
-use url::Url;
 
 use super::error::OAuthError;
+use crate::config::PublicUrl;
 
 /// The URL that the client of a request must have signed: its request target, where that is absolute,
 /// else what stands behind `public_url`.
@@ -16,7 +16,7 @@ use super::error::OAuthError;
 pub fn signed_url(
     target: &Uri,
     version: Version,
-    public_url: Option<&Url>,
+    public_url: Option<&PublicUrl>,
 ) -> Result<String, OAuthError> {
     // In HTTP/2, scheme and authority are pseudo-headers that every request has: Host in another dress.
     let absolute = version <= Version::HTTP_11 && target.scheme().is_some();
@@ -24,16 +24,8 @@ pub fn signed_url(
         return Ok(target.to_string());
     }
     let public = public_url.ok_or(OAuthError::NoUrl)?;
-    let host = public.host_str().ok_or(OAuthError::NoUrl)?;
-    let port = public.port().map(|port| format!(":{port}"));
     // `OPTIONS *` has none: it asks about the server as a whole.
     let path = target.path_and_query().map(PathAndQuery::as_str);
     let path = path.filter(|path| path.starts_with('/')).unwrap_or("/");
-    Ok(format!(
-        "{}://{host}{}{}{path}",
-        public.scheme(),
-        port.unwrap_or_default(),
-        // The request's own path begins with one.
-        public.path().trim_end_matches('/'),
-    ))
+    Ok(format!("{}{path}", public.as_str()))
 }

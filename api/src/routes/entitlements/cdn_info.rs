@@ -38,5 +38,8 @@ pub async fn get_cdn_info(
 ) -> Result<Response, Problem> {
     let found = find(&path, &caller, &state).await?;
     let body = found.answer.json.clone();
+    state
+        .audit
+        .key_material_read(&caller.by, &found.answer.owner);
     Ok(send(&found, "application/json", body, &headers))
 }

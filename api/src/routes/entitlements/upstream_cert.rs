@@ -51,5 +51,8 @@ pub async fn get_upstream_cert(
             detail,
         )
     })?;
+    state
+        .audit
+        .key_material_read(&caller.by, &found.answer.owner);
     Ok(send(&found, "text/plain; charset=utf-8", body, &headers))
 }

@@ -1,10 +1,13 @@
 //! `POST /owners/{owner_key}/imports`: the main job.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
 };
 use portolan_domain::{cdn_url::CdnUrl, conflict::Forced, ids::OwnerKey};
+use portolan_storage::Actor;
 use serde::Deserialize;
 use tracing::Instrument;
 use utoipa::{IntoParams, ToSchema};
@@ -96,7 +99,7 @@ pub async fn create_import(
     let owner = path.owner_key;
     caller.check_owner(&owner)?;
     let skip = query.on_same == Some(OnSame::Skip);
-    let options = query.options(&state, caller.name)?;
+    let options = query.options(&state, caller.by)?;
     state.store.owner(&owner).await?;
     let importer = &state.importer;
     let upload = receive(request, importer.spool(), importer.upload_limit()).await?;
@@ -139,7 +142,7 @@ async fn run(
 }
 
 impl ImportQuery {
-    fn options(self, state: &AppState, uploaded_by: String) -> Result<ImportOptions, Problem> {
+    fn options(self, state: &AppState, by: Actor) -> Result<ImportOptions, Problem> {
         let forced = Forced::parse(self.force.iter().map(String::as_str));
         let forced =
             forced.map_err(|why| Problem::bad_request(format!("A value of force {why}.")))?;
@@ -155,8 +158,8 @@ impl ImportQuery {
             forced,
             cdn_url,
             dry_run: self.dry_run,
-            uploaded_by,
-            ..ImportOptions::default()
+            by,
+            progress: Arc::default(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 
 use crate::{
-    auth::Manager,
+    auth::Viewer,
     extract::{OwnerPath, Paged, Paging, Path, Query},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
@@ -26,7 +26,7 @@ use crate::{
     )
 )]
 pub async fn list_imports(
-    Manager(caller): Manager,
+    Viewer(caller): Viewer,
     State(state): State<AppState>,
     Path(path): Path<OwnerPath>,
     Query(paging): Query<Paging>,

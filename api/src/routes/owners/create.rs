@@ -44,15 +44,12 @@ pub struct NewOwner {
     )
 )]
 pub async fn create_owner(
-    _admin: Admin,
+    Admin(caller): Admin,
     State(state): State<AppState>,
     Json(new): Json<NewOwner>,
 ) -> Result<Json<Owner>, Problem> {
     let name = new.display_name.as_ref();
     let name = name.map_or(new.key.as_str(), DisplayName::as_str);
-    let owner = state
-        .store
-        .create_owner(&new.key, name, state.clock.now())
-        .await?;
+    let owner = state.store.create_owner(&new.key, name, &caller.by).await?;
     Ok(Json(Owner::of(&state, owner).await?))
 }

@@ -25,11 +25,11 @@ use crate::{
     )
 )]
 pub async fn delete_owner(
-    _admin: Admin,
+    Admin(caller): Admin,
     State(state): State<AppState>,
     Path(path): Path<OwnerPath>,
 ) -> Result<StatusCode, Problem> {
-    match state.store.delete_owner(&path.owner_key).await {
+    match state.store.delete_owner(&path.owner_key, &caller.by).await {
         Ok(()) => state.cache.changed(&path.owner_key),
         Err(StorageError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),

@@ -4,7 +4,7 @@ use axum::extract::State;
 
 use super::view::Owner;
 use crate::{
-    auth::Manager,
+    auth::Viewer,
     extract::{Json, OwnerPath, Path},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
@@ -25,7 +25,7 @@ use crate::{
     )
 )]
 pub async fn get_owner(
-    Manager(caller): Manager,
+    Viewer(caller): Viewer,
     State(state): State<AppState>,
     Path(path): Path<OwnerPath>,
 ) -> Result<Json<Owner>, Problem> {

@@ -5,7 +5,7 @@ use portolan_domain::ids::OwnerKey;
 
 use super::view::Owner;
 use crate::{
-    auth::Manager,
+    auth::Viewer,
     extract::{Paged, Paging, Query},
     problem::{BadRequest, Problem, Refused},
     state::AppState,
@@ -25,7 +25,7 @@ use crate::{
     )
 )]
 pub async fn list_owners(
-    Manager(caller): Manager,
+    Viewer(caller): Viewer,
     State(state): State<AppState>,
     Query(paging): Query<Paging>,
 ) -> Result<Paged<Owner>, Problem> {

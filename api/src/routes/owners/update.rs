@@ -40,14 +40,14 @@ pub struct OwnerChange {
     )
 )]
 pub async fn update_owner(
-    _admin: Admin,
+    Admin(caller): Admin,
     State(state): State<AppState>,
     Path(path): Path<OwnerPath>,
     Json(change): Json<OwnerChange>,
 ) -> Result<Json<Owner>, Problem> {
     let owner = state
         .store
-        .rename_owner(&path.owner_key, change.display_name.as_str())
+        .rename_owner(&path.owner_key, change.display_name.as_str(), &caller.by)
         .await?;
     Ok(Json(Owner::of(&state, owner).await?))
 }

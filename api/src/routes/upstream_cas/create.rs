@@ -21,7 +21,8 @@ use crate::{
 
 /// A CA to trust.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+// A misspelt requireScheme or owners would make the anchor stronger than was meant.
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewUpstreamCa {
     /// Its file name: what import records will show.
     #[schema(value_type = String, min_length = 1, max_length = 255)]
@@ -56,7 +57,7 @@ pub struct NewUpstreamCa {
     )
 )]
 pub async fn create_upstream_ca(
-    _admin: Admin,
+    Admin(caller): Admin,
     State(state): State<AppState>,
     Json(new): Json<NewUpstreamCa>,
 ) -> Result<(StatusCode, Json<UpstreamCa>), Problem> {
@@ -72,6 +73,16 @@ pub async fn create_upstream_ca(
     let anchors = Anchor::from_file(&new.filename, source, pem, &settings)
         .map_err(|fault| invalid(format!("{fault}.")))?;
     let pem = certificates_pem(&anchors).map_err(|error| invalid(format!("The file {error}.")))?;
+    // One that is bound to a misspelt owner would verify nothing, and nobody would know why.
+    for owner in settings.owners.iter().flatten() {
+        let found = state.store.owner(owner).await;
+        found.map_err(|error| match error {
+            StorageError::NotFound { .. } => {
+                Problem::bad_request(format!("There is no owner {owner}."))
+            }
+            other => other.into(),
+        })?;
+    }
     // A stored CA must not take a file's name: records would point at either.
     state.anchors.reload().await?;
     if state
@@ -88,7 +99,7 @@ pub async fn create_upstream_ca(
         pem,
         settings,
     };
-    state.store.add_upstream_ca(&ca, state.clock.now()).await?;
+    state.store.add_upstream_ca(&ca, &caller.by).await?;
     state.anchors.reload().await?;
     let anchors = state.anchors.current();
     let added = UpstreamCa::find(&state, &anchors, &ca.filename).await?;

@@ -26,11 +26,14 @@ use crate::{
     )
 )]
 pub async fn delete_upstream_ca(
-    _admin: Admin,
+    Admin(caller): Admin,
     State(state): State<AppState>,
     Path(path): Path<CaPath>,
 ) -> Result<StatusCode, Problem> {
-    let removed = state.store.remove_upstream_ca(&path.filename).await?;
+    let removed = state
+        .store
+        .remove_upstream_ca(&path.filename, &caller.by)
+        .await?;
     state.anchors.reload().await?;
     let is_file =
         state.anchors.current().iter().any(|anchor| {

@@ -4,7 +4,7 @@ use axum::extract::State;
 
 use super::view::{CaPath, UpstreamCa, unknown};
 use crate::{
-    auth::Manager,
+    auth::Viewer,
     extract::{Json, Path},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
@@ -25,12 +25,12 @@ use crate::{
     )
 )]
 pub async fn get_upstream_ca(
-    Manager(caller): Manager,
+    Viewer(caller): Viewer,
     State(state): State<AppState>,
     Path(path): Path<CaPath>,
 ) -> Result<Json<UpstreamCa>, Problem> {
     let anchors = state.anchors.current();
     let found = UpstreamCa::find(&state, &anchors, &path.filename).await?;
     let ca = found.ok_or_else(|| unknown(&path.filename))?;
-    Ok(Json(ca.for_caller(&caller)))
+    ca.for_caller(&caller).map(Json)
 }

@@ -7,7 +7,12 @@ use portolan_domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{auth::Caller, problem::Problem, state::AppState, view::Timestamp};
+use crate::{
+    auth::{Caller, forbidden},
+    problem::Problem,
+    state::AppState,
+    view::Timestamp,
+};
 
 /// `{filename}`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -132,8 +137,10 @@ impl UpstreamCa {
 
 impl UpstreamCa {
     /// Leaves out what is other tenants': a bound caller must not learn who they are.
-    #[must_use]
-    pub fn for_caller(mut self, caller: &Caller) -> Self {
+    ///
+    /// # Errors
+    /// 403 where the CA verifies for other owners alone.
+    pub fn for_caller(mut self, caller: &Caller) -> Result<Self, Problem> {
         if let Some(own) = caller.only_owners() {
             let is_own = |key: &String| own.iter().any(|owner| owner.as_str() == key);
             self.upstream_consumers
@@ -142,8 +149,11 @@ impl UpstreamCa {
                 owners.retain(is_own);
                 owners
             });
+            if self.owners.as_ref().is_some_and(Vec::is_empty) {
+                return Err(forbidden("This CA verifies for other owners alone."));
+            }
         }
-        self
+        Ok(self)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Where the URL that was signed comes from.
 
+use crate::config::PublicUrl;
 use axum::http::{Uri, Version};
-use url::Url;
 
 use crate::auth::oauth::{OAuthError, signed_url};
 
 fn ask(target: &str, version: Version, public: Option<&str>) -> Result<String, OAuthError> {
     let target: Uri = target.parse().unwrap();
-    let public = public.map(|public| Url::parse(public).unwrap());
+    let public = public.map(|public| PublicUrl::try_from(public.to_owned()).unwrap());
     signed_url(&target, version, public.as_ref())
 }
 

@@ -1,0 +1,90 @@
+//! Records that a change was refused to somebody who is known.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::{
+    extract::{Request, State},
+    http::Method,
+    middleware::Next,
+    response::Response,
+};
+use portolan_domain::ids::OwnerKey;
+use portolan_storage::{Actor, Event, Outcome};
+
+use super::Audit;
+use crate::problem::Problem;
+
+/// What becomes known of a request on its way in, for its way out.
+#[derive(Clone, Default)]
+pub struct Trail(Arc<OnceLock<Actor>>);
+
+impl Trail {
+    /// Whose request it is.
+    pub fn belongs_to(&self, actor: &Actor) {
+        // One request has one credential: the first word counts.
+        let _ = self.0.set(actor.clone());
+    }
+}
+
+/// The layer around the routes. A change that is made writes its own row, in its own transaction.
+pub async fn record_refusals(
+    State(audit): State<Audit>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let trail = Trail::default();
+    request.extensions_mut().insert(trail.clone());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status();
+    let refused = status.is_client_error() || status.is_server_error();
+    let problem = response.extensions().get::<Problem>();
+    // A refused import has a record, which wrote its row.
+    let recorded = problem.is_some_and(Problem::is_recorded);
+    let Some(actor) = trail.0.get().filter(|_| refused && !recorded) else {
+        return response;
+    };
+    // A read that finds nothing is no news; one that is not allowed is.
+    if !is_read(&method) || status == 403 {
+        let slug = problem.map_or("", Problem::slug);
+        audit.refused(event(actor, &method, &path, slug, status.is_server_error()));
+    }
+    response
+}
+
+fn is_read(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
+}
+
+fn event(actor: &Actor, method: &Method, path: &str, slug: &str, failed: bool) -> Event {
+    let outcome = if failed {
+        Outcome::Failed
+    } else {
+        Outcome::Refused
+    };
+    let event = actor.did("request.refuse").on(format!("{method} {path}"));
+    let mut event = event.ended(outcome).detail(slug);
+    event.owner = owner_of(path);
+    event
+}
+
+/// The owner in a path, whoever it belongs to: who was tried is what its auditor wants to know.
+fn owner_of(path: &str) -> Option<OwnerKey> {
+    let mut segments = path.split('/').skip_while(|segment| *segment != "owners");
+    segments.nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::owner_of;
+
+    #[test]
+    fn the_owner_is_found_in_the_path() {
+        let owner = |path| owner_of(path).map(|owner| owner.to_string());
+        assert_eq!(owner("/owners/acme/imports").as_deref(), Some("acme"));
+        assert_eq!(owner("/candlepin/owners/acme").as_deref(), Some("acme"));
+        assert_eq!(owner("/owners/a%20b"), None);
+        assert_eq!(owner("/owners"), None);
+        assert_eq!(owner("/upstream_cas/owners"), None);
+    }
+}

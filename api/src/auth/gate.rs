@@ -1,0 +1,80 @@
+//! How often somebody may try: wrong credentials by address, requests by principal.
+
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+use uuid::Uuid;
+
+use crate::{
+    config::AccessConfig,
+    limits::{TokenBuckets, address_key},
+};
+
+/// Addresses that are remembered at most.
+const MOST_ADDRESSES: u64 = 100_000;
+/// Principals that are remembered at most.
+const MOST_PRINCIPALS: u64 = 10_000;
+
+/// The limits by address and by principal; cheap to clone.
+#[derive(Clone)]
+pub struct Gate {
+    guesses: TokenBuckets<IpAddr>,
+    writes: TokenBuckets<Uuid>,
+    requests: Option<TokenBuckets<Uuid>>,
+}
+
+impl Gate {
+    /// The limits as they are set.
+    #[must_use]
+    pub fn new(config: &AccessConfig) -> Self {
+        let requests = NonZeroU32::new(config.requests_per_second).map(|number| {
+            let interval = Duration::from_secs(1) / number.get();
+            TokenBuckets::new(number, interval, MOST_PRINCIPALS)
+        });
+        Self {
+            guesses: TokenBuckets::new(
+                config.failed_credentials,
+                config.forgiven_after(),
+                MOST_ADDRESSES,
+            ),
+            writes: TokenBuckets::new(config.writes, config.write_after(), MOST_PRINCIPALS),
+            requests,
+        }
+    }
+
+    /// A wrong credential came from this address.
+    ///
+    /// # Errors
+    /// For how long it must wait, where there were too many.
+    pub fn failed(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        self.guesses.take(address_key(address), now)
+    }
+
+    /// A right one came: an address that many share is not locked out by one of them.
+    pub fn succeeded(&self, address: IpAddr, now: Instant) {
+        self.guesses.give_back(&address_key(address), now);
+    }
+
+    /// For how long this address must wait before it may guess again.
+    #[must_use]
+    pub fn must_wait(&self, address: IpAddr, now: Instant) -> Option<Duration> {
+        self.guesses.is_empty(&address_key(address), now)
+    }
+
+    /// Lets a principal's request pass.
+    ///
+    /// # Errors
+    /// For how long it must wait.
+    pub fn pass(&self, principal: Uuid, is_write: bool, now: Instant) -> Result<(), Duration> {
+        if let Some(requests) = &self.requests {
+            requests.take(principal, now)?;
+        }
+        if is_write {
+            self.writes.take(principal, now)?;
+        }
+        Ok(())
+    }
+}

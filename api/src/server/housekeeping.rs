@@ -1,0 +1,63 @@
+//! What the service writes by itself: the audit log's counts, when credentials were last used, and
+//! that shared nonces have ended.
+
+use std::time::Duration;
+
+use tokio::{task::JoinHandle, time::timeout};
+
+use crate::state::AppState;
+
+/// How often credentials' last use is noted and old nonces are forgotten.
+const PERIOD: Duration = Duration::from_mins(1);
+/// How long the end of the service waits for what is still to be written.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// The tasks that write.
+pub struct Housekeeping {
+    state: AppState,
+    auditing: JoinHandle<()>,
+    tidying: JoinHandle<()>,
+}
+
+impl Housekeeping {
+    /// Starts them.
+    pub fn start(state: &AppState) -> Self {
+        Self {
+            auditing: tokio::spawn(state.audit.clone().run()),
+            tidying: tokio::spawn(tidy(state.clone())),
+            state: state.clone(),
+        }
+    }
+
+    /// Ends them, and writes what is left.
+    pub async fn end(self) {
+        self.tidying.abort();
+        self.state.audit.stop();
+        let last_words = async {
+            // It never panics; and if it did, what waits is still there.
+            let _ = self.auditing.await;
+            self.state.audit.flush().await?;
+            self.state.keyring.note_uses().await
+        };
+        match timeout(LAST_WORDS, last_words).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the last audit events are lost"),
+            Err(_) => tracing::error!("the last audit events are lost: the database is busy"),
+        }
+    }
+}
+
+async fn tidy(state: AppState) {
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        if let Err(error) = state.keyring.note_uses().await {
+            tracing::warn!(%error, "when credentials were last used could not be noted");
+        }
+        if !state.config.access.shared_nonces {
+            continue;
+        }
+        if let Err(error) = state.store.forget_nonces(state.clock.now()).await {
+            tracing::warn!(%error, "old OAuth nonces could not be forgotten");
+        }
+    }
+}
