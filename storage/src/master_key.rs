@@ -93,7 +93,10 @@ impl MasterKey {
         let Ok(keys) = read_keys(&self.file) else {
             return Err(error);
         };
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.clone();
+        self.keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&keys);
         open_with(&keys, sealed, place)
     }
 

@@ -45,6 +45,8 @@ pub struct Audit {
 struct Inner {
     waiting: Mutex<Waiting>,
     wake: Notify,
+    /// Held while a batch is on its way, so that whoever flushes waits for it.
+    writing: tokio::sync::Mutex<()>,
     stopping: AtomicBool,
 }
 
@@ -136,6 +138,7 @@ impl Audit {
     }
 
     async fn write(&self) -> Result<(), StorageError> {
+        let _writing = self.inner.writing.lock().await;
         loop {
             let batch = self.waiting().next_batch(self.clock.now());
             if batch.is_empty() {

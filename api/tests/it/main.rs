@@ -9,12 +9,15 @@
 
 mod access;
 mod answers;
+mod audit;
 mod cas;
 mod cli;
+mod credentials;
 mod fixtures;
 mod imports;
 mod kill;
 mod manifests;
+mod oauth;
 mod outage;
 mod owners;
 mod problems;

@@ -55,6 +55,16 @@ impl TestApp {
         database: TestDatabase,
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::start_at(store, database, change, Clock::from_fn(now)).await
+    }
+
+    /// A service with another clock.
+    pub async fn start_at(
+        store: Store,
+        database: TestDatabase,
+        change: impl FnOnce(&mut Config),
+        clock: Clock,
+    ) -> Self {
         let folder = database.folder.path();
         let overrides = Overrides {
             listen: Some("127.0.0.1:0".to_owned()),
@@ -64,7 +74,7 @@ impl TestApp {
         change(&mut config);
         let ca_dir = config.import.upstream_ca_dir.clone().unwrap();
         std::fs::create_dir_all(&ca_dir).unwrap();
-        let state = AppState::new(store, config, Clock::from_fn(now)).unwrap();
+        let state = AppState::new(store, config, clock).unwrap();
         let admin = add_key(&state, "admin", Role::Admin, &[]).await;
         let listener = server::listen("127.0.0.1:0".parse().unwrap())
             .await
@@ -172,6 +182,18 @@ async fn add_key(state: &AppState, name: &str, role: Role, owners: &[&str]) -> S
     };
     state.store.create_credential(&key, &by()).await.unwrap();
     secret.expose().to_owned()
+}
+
+/// Stores a credential of another kind than an API key.
+pub async fn add_credential(state: &AppState, name: &str, role: Role, identity: Identity<'_>) {
+    let new = NewCredential {
+        name,
+        role,
+        identity,
+        owners: &[],
+        expires_at: None,
+    };
+    state.store.create_credential(&new, &by()).await.unwrap();
 }
 
 /// An answer that was read to its end.

@@ -2,8 +2,8 @@
 
 use portolan_domain::{digest::Sha256Digest, ids::OwnerKey};
 use portolan_storage::{
-    Credential, CredentialKind, Identity, Lookup, NewCredential, Role, StorageError, Store,
-    both_engines,
+    Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret, StorageError,
+    Store, both_engines,
 };
 use time::Duration;
 
@@ -135,7 +135,7 @@ both_engines! {
             let shown = found.as_ref().map(|(credential, _)| credential.name.as_str());
             assert_eq!(shown, name, "{lookup:?}");
             let kept = found.as_ref().and_then(|(_, secret)| secret.as_ref());
-            assert_eq!(kept.map(|secret| secret.expose()), secret, "{lookup:?}");
+            assert_eq!(kept.map(SharedSecret::expose), secret, "{lookup:?}");
             assert!(!format!("{found:?}").contains("shhhhh"));
         }
     }

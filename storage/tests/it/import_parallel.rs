@@ -92,7 +92,8 @@ both_engines! {
             let [a, b] = names.map(|owner| Case::of(&owner).with(same.clone()));
             let first = spawn(&database, a.clone()).await;
             let second = spawn(&database, b.clone()).await;
-            one_winner(&database, [(a, first.await.unwrap()), (b, second.await.unwrap())]).await;
+            let outcomes = [(a, first.await.unwrap()), (b, second.await.unwrap())];
+            Box::pin(one_winner(&database, outcomes)).await;
         }
     }
 
@@ -106,7 +107,7 @@ both_engines! {
         let first = tokio::spawn(crossing(database.clone(), a.clone(), meet.clone()));
         let second = tokio::spawn(crossing(database.clone(), b.clone(), meet));
         let outcomes = [(a, first.await.unwrap()), (b, second.await.unwrap())];
-        one_winner(&database, outcomes).await;
+        Box::pin(one_winner(&database, outcomes)).await;
     }
 
     async fn two_owners_racing_for_a_consumer_have_one_winner(database: TestDatabase) {
