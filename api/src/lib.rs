@@ -22,4 +22,5 @@ pub mod router;
 pub mod routes;
 pub mod server;
 pub mod state;
+pub mod time_limit;
 pub mod view;

@@ -18,6 +18,7 @@ use crate::{
     problem::{finish, not_found, wrong_method},
     routes,
     state::AppState,
+    time_limit::within_time,
 };
 
 #[derive(OpenApi)]
@@ -101,6 +102,7 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(wrong_method)
         // Each route that takes a body limits it itself: an upload is far beyond the default.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(state.clone(), within_time))
         .layer(middleware::from_fn_with_state(
             state.audit.clone(),
             record_refusals,

@@ -8,7 +8,7 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::problem::Problem;
+use crate::{problem::Problem, state::AppState, time_limit::too_slow};
 
 /// Bytes that a JSON body may have.
 const LARGEST: usize = 1 << 20;
@@ -16,10 +16,10 @@ const LARGEST: usize = 1 << 20;
 /// A JSON body, either way.
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let kind = request.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let essence = kind
@@ -39,7 +39,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 detail,
             ));
         }
-        let body = Limited::new(request.into_body(), LARGEST).collect().await;
+        let limits = &state.config.http.limits;
+        let body = Limited::new(request.into_body(), LARGEST).collect();
+        let body = tokio::time::timeout(limits.body(), body).await;
+        let body = body.map_err(|_| {
+            let seconds = limits.body_seconds;
+            too_slow(format!(
+                "A JSON body must have come within {seconds} seconds."
+            ))
+        })?;
         let bytes = body.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 let detail = format!("A JSON body may have at most {LARGEST} bytes.");

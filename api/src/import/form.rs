@@ -19,7 +19,8 @@ use axum::{
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::{
-    receive::{IDLE, base_name, broken, copy, stopped},
+    pace::Pace,
+    receive::{base_name, broken, copy},
     upload::{Spool, UploadWriter},
 };
 use crate::problem::Problem;
@@ -50,9 +51,14 @@ impl Credit {
     }
 }
 
-fn charged(body: Body, credit: Credit) -> impl Stream<Item = Result<Bytes, String>> + Unpin {
+fn charged(
+    body: Body,
+    credit: Credit,
+    pace: Pace,
+) -> impl Stream<Item = Result<Bytes, String>> + Unpin {
     body.into_data_stream().map(move |chunk| {
         let chunk = chunk.map_err(|error| error.to_string())?;
+        pace.came(&chunk);
         credit.take(&chunk).map(|()| chunk)
     })
 }
@@ -77,17 +83,17 @@ pub(super) async fn receive(
     request: Request,
     spool: &Spool,
     limit: u64,
+    pace: &Pace,
 ) -> Result<(UploadWriter, Option<String>), Problem> {
     let credit = Credit::new();
     let (parts, body) = request.into_parts();
-    let body = one_at_a_time(charged(body, credit.clone()));
+    let body = one_at_a_time(charged(body, credit.clone(), pace.clone()));
     let request = Request::from_parts(parts, Body::from_stream(body));
     let multipart = Multipart::from_request(request, &()).await;
     let mut multipart = multipart.map_err(|error| broken(error.body_text()))?;
     let mut found = None;
     loop {
-        let part = tokio::time::timeout(IDLE, multipart.next_field()).await;
-        let part = part.map_err(|_| stopped())?;
+        let part = pace.wait(multipart.next_field()).await?;
         let unreadable = |_| {
             let most = BESIDE_THE_FILE >> 20;
             broken(format!(
@@ -107,7 +113,7 @@ pub(super) async fn receive(
         }
         let name = part.file_name().map(base_name);
         let given_back = part.inspect_ok(|chunk| credit.give_back(chunk));
-        found = Some((copy(given_back, spool, limit).await?, name));
+        found = Some((copy(given_back, spool, limit, pace).await?, name));
     }
     found.ok_or_else(|| broken("The form holds no file (curl -F file=@manifest.zip)."))
 }
@@ -120,6 +126,7 @@ fn is_file(part: &Field<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::HttpLimits;
 
     /// A form whose chunks are all there at once, as over HTTP/2.
     fn form(file: usize) -> Request {
@@ -138,7 +145,9 @@ mod tests {
         let spool = Spool::new(folder.path()).unwrap();
         // Over the credit, and under the limit that the router lifts for real requests.
         let size = 1_900_000;
-        let (writer, name) = receive(form(size), &spool, 64 << 20).await.unwrap();
+        let pace = Pace::new(&HttpLimits::default());
+        let received = receive(form(size), &spool, 64 << 20, &pace).await;
+        let (writer, name) = received.unwrap();
         let upload = writer.finish(name, 0).unwrap();
         assert_eq!(
             (upload.size, upload.file_name.as_deref()),

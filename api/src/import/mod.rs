@@ -1,11 +1,13 @@
 //! The use case of an import, behind the route and the command: receive, verify, parse, store.
 
 mod form;
+mod pace;
 mod parse;
 mod receive;
 mod run;
 mod upload;
 
+pub use pace::Pace;
 pub use receive::receive;
 pub use run::{ImportError, ImportOptions, Importer};
 pub use upload::{ReceivedUpload, Spool};

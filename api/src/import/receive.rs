@@ -1,19 +1,17 @@
 //! Receives an upload: `multipart/form-data` with one file part of any name, or the zip itself.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::{io, time::Instant};
 
 use axum::{
     body::{Body, Bytes},
     extract::Request,
     http::{HeaderMap, HeaderValue, StatusCode, header},
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 
 use super::{
     form,
+    pace::Pace,
     upload::{ReceivedUpload, Spool, UploadWriter},
 };
 use crate::problem::Problem;
@@ -21,21 +19,23 @@ use crate::problem::Problem;
 /// Receives at most `limit` bytes into a file of ours.
 ///
 /// # Errors
-/// 400 for a broken body, 413 for one that is too large, 415 for another media type.
+/// 400 for a broken body, 408 for one that comes too slowly, 413 for one that is too large, 415 for another media type.
 pub async fn receive(
     request: Request,
     spool: &Spool,
     limit: u64,
+    pace: Pace,
 ) -> Result<ReceivedUpload, Problem> {
     let started = Instant::now();
     let kind = essence(request.headers());
     let name = file_name_of(request.headers());
     let (writer, name) = match kind.as_str() {
-        "multipart/form-data" => form::receive(request, spool, limit).await?,
+        "multipart/form-data" => form::receive(request, spool, limit, &pace).await?,
         "application/zip" => {
             refuse_announced(request.headers(), limit)?;
-            let body: Body = request.into_body();
-            (copy(body.into_data_stream(), spool, limit).await?, name)
+            let chunks = Body::into_data_stream(request.into_body());
+            let chunks = chunks.inspect_ok(|chunk| pace.came(chunk));
+            (copy(chunks, spool, limit, &pace).await?, name)
         }
         _ => return Err(unsupported()),
     };
@@ -53,16 +53,6 @@ fn essence(headers: &HeaderMap) -> String {
         .and_then(|kind| kind.split(';').next())
         .unwrap_or_default();
     essence.trim().to_ascii_lowercase()
-}
-
-/// How long a client may send nothing before it is given up.
-pub(super) const IDLE: Duration = Duration::from_secs(30);
-
-pub(super) fn stopped() -> Problem {
-    broken(format!(
-        "Nothing came for {} seconds; the upload was given up.",
-        IDLE.as_secs()
-    ))
 }
 
 fn unsupported() -> Problem {
@@ -117,12 +107,12 @@ pub(super) async fn copy<E: std::fmt::Display>(
     mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
     spool: &Spool,
     limit: u64,
+    pace: &Pace,
 ) -> Result<UploadWriter, Problem> {
     let mut writer = spool.begin().map_err(|error| disk(&error))?;
     let mut size = 0;
     loop {
-        let chunk = tokio::time::timeout(IDLE, chunks.next()).await;
-        let Some(chunk) = chunk.map_err(|_| stopped())? else {
+        let Some(chunk) = pace.wait(chunks.next()).await? else {
             return Ok(writer);
         };
         let chunk = chunk.map_err(|_| broken("The upload ended early."))?;

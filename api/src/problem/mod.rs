@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 pub use mapping::ImportProblem;
 pub use middleware::{RequestId, finish, not_found, wrong_method};
-pub use responses::{BadRequest, Refused};
+pub use responses::{BadRequest, Refused, TooSlow};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";

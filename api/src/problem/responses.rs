@@ -30,3 +30,9 @@ pub enum Refused {
 #[expect(dead_code, reason = "read by the document alone")]
 /// The request is malformed.
 pub struct BadRequest(ProblemBody);
+
+#[derive(IntoResponses)]
+#[response(status = 408, content_type = "application/problem+json")]
+#[expect(dead_code, reason = "read by the document alone")]
+/// The body came too slowly.
+pub struct TooSlow(ProblemBody);

@@ -15,8 +15,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     auth::Manager,
     extract::{Json, OwnerPath, Path, Query},
-    import::{ImportError, ImportOptions, ReceivedUpload, receive},
-    problem::{BadRequest, Problem, ProblemBody, Refused},
+    import::{ImportError, ImportOptions, Pace, ReceivedUpload, receive},
+    problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
     view::ImportRecord,
 };
@@ -86,7 +86,7 @@ pub struct ManifestZip(Vec<u8>);
          description = "The upload is too large."),
         (status = 415, body = ProblemBody, content_type = "application/problem+json",
          description = "The upload is neither a form nor a zip."),
-        BadRequest, Refused,
+        BadRequest, Refused, TooSlow,
     )
 )]
 pub async fn create_import(
@@ -102,7 +102,8 @@ pub async fn create_import(
     let options = query.options(&state, caller.by)?;
     state.store.owner(&owner).await?;
     let importer = &state.importer;
-    let upload = receive(request, importer.spool(), importer.upload_limit()).await?;
+    let pace = Pace::new(&state.config.http.limits);
+    let upload = receive(request, importer.spool(), importer.upload_limit(), pace).await?;
     if skip && let Some(same) = state.store.current_import(&owner).await? {
         let before = same.upload.as_ref().map(|before| before.sha256);
         if before == Some(upload.sha256) {

@@ -9,7 +9,7 @@ use super::view::{DisplayName, Owner};
 use crate::{
     auth::Admin,
     extract::Json,
-    problem::{BadRequest, Problem, ProblemBody, Refused},
+    problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
 };
 
@@ -40,7 +40,7 @@ pub struct NewOwner {
          description = "The body is too large."),
         (status = 415, body = ProblemBody, content_type = "application/problem+json",
          description = "The body is not JSON."),
-        BadRequest, Refused,
+        BadRequest, Refused, TooSlow,
     )
 )]
 pub async fn create_owner(

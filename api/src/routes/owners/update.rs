@@ -8,7 +8,7 @@ use super::view::{DisplayName, Owner};
 use crate::{
     auth::Admin,
     extract::{Json, OwnerPath, Path},
-    problem::{BadRequest, Problem, ProblemBody, Refused},
+    problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
 };
 
@@ -36,7 +36,7 @@ pub struct OwnerChange {
          description = "The body is too large."),
         (status = 415, body = ProblemBody, content_type = "application/problem+json",
          description = "The body is not JSON."),
-        BadRequest, Refused,
+        BadRequest, Refused, TooSlow,
     )
 )]
 pub async fn update_owner(

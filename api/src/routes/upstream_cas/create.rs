@@ -15,7 +15,7 @@ use super::view::{UpstreamCa, unknown};
 use crate::{
     auth::Admin,
     extract::Json,
-    problem::{BadRequest, Problem, ProblemBody, Refused},
+    problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
 };
 
@@ -53,7 +53,7 @@ pub struct NewUpstreamCa {
          description = "The body is too large."),
         (status = 415, body = ProblemBody, content_type = "application/problem+json",
          description = "The body is not JSON."),
-        BadRequest, Refused,
+        BadRequest, Refused, TooSlow,
     )
 )]
 pub async fn create_upstream_ca(
