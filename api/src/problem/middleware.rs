@@ -50,7 +50,9 @@ pub async fn finish(mut request: Request, next: Next) -> Response {
 
     // Extractors and the framework refuse with plain text; nothing of that kind leaves here.
     let refused = response.status().is_client_error() || response.status().is_server_error();
-    if let Some(body) = body.filter(|_| refused) {
+    // Nobody waits for the rest of what came too slowly.
+    let slow = response.status() == StatusCode::REQUEST_TIMEOUT;
+    if let Some(body) = body.filter(|_| refused && !slow) {
         body.drain().await;
     }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

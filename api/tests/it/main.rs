@@ -21,4 +21,6 @@ mod oauth;
 mod outage;
 mod owners;
 mod problems;
+mod slow;
 mod support;
+mod wire;

@@ -168,7 +168,8 @@ impl TestApp {
     }
 }
 
-async fn add_key(state: &AppState, name: &str, role: Role, owners: &[&str]) -> String {
+/// A key of this role.
+pub async fn add_key(state: &AppState, name: &str, role: Role, owners: &[&str]) -> String {
     let secret = portolan::auth::Secret::generate().unwrap();
     let owners: Vec<OwnerKey> = owners.iter().map(|owner| owner.parse().unwrap()).collect();
     let key = NewCredential {
