@@ -10,7 +10,10 @@ use std::{
 };
 
 use axum::http::Version;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 use crate::config::HttpLimits;
 
@@ -118,7 +121,7 @@ impl Activity {
     }
 
     /// Until when it may do nothing, and what comes then; none while there is something under way.
-    pub fn deadline(&self) -> Option<(Instant, Verdict)> {
+    fn deadline(&self) -> Option<(Instant, Verdict)> {
         let state = self.state();
         if state.under_way > 0 || state.write_blocked {
             return None;
@@ -133,9 +136,27 @@ impl Activity {
         })
     }
 
-    /// Waits until a deadline may have come nearer.
-    pub async fn nearer(&self) {
-        self.0.nearer.notified().await;
+    /// Waits until it has done nothing for too long.
+    pub async fn too_quiet(&self) -> Verdict {
+        loop {
+            let deadline = self.deadline();
+            let passed = async {
+                match deadline {
+                    Some((at, verdict)) => {
+                        sleep_until(at).await;
+                        verdict
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // What came meanwhile may have moved the deadline.
+                verdict = passed => if self.deadline() == deadline {
+                    return verdict;
+                },
+                () = self.0.nearer.notified() => {}
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{sleep_until, timeout},
+    time::timeout,
 };
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
@@ -114,17 +114,9 @@ impl Connections {
         let mut connection = pin!(connection);
         let mut closing = false;
         loop {
-            let deadline = activity.deadline();
-            let too_quiet = async {
-                match deadline {
-                    Some((at, verdict)) => {
-                        sleep_until(at).await;
-                        verdict
-                    }
-                    None => std::future::pending().await,
-                }
-            };
             let verdict = tokio::select! {
+                // First what the connection can do, then what it has left undone.
+                biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
                         tracing::debug!(%address, %error, "a connection broke");
@@ -132,16 +124,13 @@ impl Connections {
                     return;
                 }
                 () = stopping.cancelled(), if !closing => Verdict::Close,
-                verdict = too_quiet => verdict,
-                () = activity.nearer() => continue,
+                verdict = activity.too_quiet() => verdict,
             };
-            // What came meanwhile may have moved the deadline.
             match verdict {
-                Verdict::Cut if activity.deadline() == deadline => {
+                Verdict::Cut => {
                     tracing::debug!(%address, "a connection was too slow");
                     return;
                 }
-                Verdict::Cut => {}
                 Verdict::Close => {
                     closing = true;
                     activity.closing();

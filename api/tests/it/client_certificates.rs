@@ -6,6 +6,7 @@ use openssl::{
     base64,
     ssl::{SslContextBuilder, SslSession, SslSessionCacheMode, SslVersion},
 };
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use portolan::config::HttpConfig;
 use portolan_domain::build::Authority;
 use serde_json::Value;
@@ -157,8 +158,8 @@ async fn forwarded(server: &Server, elsewhere: bool, headers: &[(&str, String)])
         server.connect().await
     };
     let mut head = "GET /test/presented HTTP/1.1\r\nhost: portolan\r\n".to_owned();
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+    for &(name, ref value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
     }
     stream.write_all((head + "\r\n").as_bytes()).await.unwrap();
     answer(&mut stream).await
@@ -174,7 +175,7 @@ fn binary(authority: &Authority) -> String {
 /// As nginx writes `$ssl_client_escaped_cert`.
 fn escaped(authority: &Authority) -> String {
     let pem = authority.certificate_pem().unwrap();
-    pem.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    percent_encode(pem.as_bytes(), NON_ALPHANUMERIC).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,8 @@
 //! TLS by the program itself: versions, protocols, new certificates without a restart, and an orderly
 //! end.
 
+use std::process::Stdio;
+
 use http_body_util::{BodyExt, Empty};
 use hyper::{Request, body::Bytes, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -11,7 +13,11 @@ use portolan::{
 };
 use portolan_domain::digest::Sha256Digest;
 use portolan_storage::{Engine, testing::TestDatabase};
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::Command,
+    time::timeout,
+};
 
 use super::{
     certificates::{ca, fingerprint, leaf, write_pair},
@@ -227,4 +233,52 @@ async fn what_does_not_end_in_time_is_cut_off() {
         .unwrap()
         .unwrap();
     assert!(until_closed(&mut hanging).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_speaks_tls_and_names_a_wrong_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = leaf(&ca("Server CA"), "localhost");
+    write_pair(folder.path(), &own);
+    let program = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
+        command.args(["--data-dir", "data", "--listen", "127.0.0.1:0"]);
+        command.args(arguments).current_dir(folder.path());
+        command.env("PORTOLAN__HTTP__TLS_CERT_FILE", "tls.crt");
+        command.env("PORTOLAN__HTTP__TLS_KEY_FILE", "tls.key");
+        command
+            .kill_on_drop(true)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    };
+    let checked = program(&["config", "check"]).output().await.unwrap();
+    assert!(checked.status.success());
+    let mut serving = program(&["serve"]).spawn().unwrap();
+    let mut lines = BufReader::new(serving.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    assert!(
+        line.starts_with("listening on https://127.0.0.1:"),
+        "{line}"
+    );
+    serving.kill().await.unwrap();
+
+    std::fs::write(folder.path().join("tls.key"), "none").unwrap();
+    for arguments in [&["config", "check"][..], &["serve"]] {
+        let refused = program(arguments).output().await.unwrap();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("http.tls_key_file: tls.key holds no private key"),
+            "{said}"
+        );
+    }
+    let mut half = program(&["config", "check"]);
+    let half = half
+        .env_remove("PORTOLAN__HTTP__TLS_KEY_FILE")
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8(half.stderr).unwrap();
+    assert!(said.contains("http.tls_key_file: is missing"), "{said}");
 }
