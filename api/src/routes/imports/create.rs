@@ -6,11 +6,18 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
 };
-use portolan_domain::{cdn_url::CdnUrl, conflict::Forced, ids::OwnerKey};
+use portolan_domain::{
+    cdn_url::CdnUrl,
+    conflict::{Conflict, Forced},
+    ids::OwnerKey,
+};
 use portolan_storage::Actor;
 use serde::Deserialize;
 use tracing::Instrument;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 use crate::{
     auth::Manager,
@@ -27,7 +34,7 @@ use crate::{
 pub struct ImportQuery {
     /// Conflicts to force, repeated. `true` is `MANIFEST_OLD` and `false` nothing, as old clients send.
     #[serde(default)]
-    #[param(required = false)]
+    #[param(required = false, value_type = Vec<ForceWord>, inline)]
     force: Vec<String>,
     /// The CDN's base URL, which counts over the manifest's.
     cdn_url: Option<String>,
@@ -40,6 +47,21 @@ pub struct ImportQuery {
     #[param(inline)]
     on_same: Option<OnSame>,
 }
+
+/// A word of `force`, for the document alone.
+struct ForceWord;
+
+impl PartialSchema for ForceWord {
+    fn schema() -> RefOr<Schema> {
+        let words = Conflict::ALL.map(Conflict::as_str).into_iter();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(words.chain(["true", "false"])))
+            .into()
+    }
+}
+
+impl ToSchema for ForceWord {}
 
 /// What to do with the very bytes that were imported last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]

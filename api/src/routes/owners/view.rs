@@ -12,7 +12,7 @@ use crate::{
 /// An owner's name for people: 1 to 255 characters, none of them a control character.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f]+$")]
+#[schema(value_type = String, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
 pub struct DisplayName(String);
 
 impl DisplayName {

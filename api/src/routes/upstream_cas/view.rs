@@ -19,7 +19,7 @@ use crate::{
 #[into_params(parameter_in = Path)]
 pub struct CaPath {
     /// The CA's file name.
-    #[param(value_type = String)]
+    #[param(value_type = String, min_length = 1, max_length = 255, pattern = r"^[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")]
     pub filename: CaFilename,
 }
 
