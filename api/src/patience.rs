@@ -7,14 +7,16 @@ use portolan_storage::StorageError;
 /// Beyond this, what memory has is the better answer.
 const SHORT: Duration = Duration::from_millis(200);
 
-/// Asks the database: with little patience where memory has an answer, else with its own.
+/// A database that is frozen, and not gone, says nothing at all. Whoever asks a proxy has long given
+/// up by then.
+const LONG: Duration = Duration::from_secs(5);
+
+/// Asks the database: with little patience where memory has an answer, else with more.
 pub async fn patiently<T>(
     question: impl Future<Output = Result<T, StorageError>>,
     memory_can_answer: bool,
 ) -> Result<T, StorageError> {
-    if !memory_can_answer {
-        return question.await;
-    }
-    let answer = tokio::time::timeout(SHORT, question).await;
+    let patience = if memory_can_answer { SHORT } else { LONG };
+    let answer = tokio::time::timeout(patience, question).await;
     answer.unwrap_or_else(|_| Err(StorageError::timed_out()))
 }

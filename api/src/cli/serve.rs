@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use portolan_storage::{Engine, Identity, NewCredential, Role};
+use portolan_storage::{Engine, Identity, NewCredential, Role, StorageError};
 
 use super::{
     context::Context,
@@ -58,8 +58,9 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Where there is no admin key yet, one is made: never a default secret. It is written beside the
-/// embedded database with mode 0600, and shown once on a terminal.
+/// Where there is no admin key yet, one is made: never a default secret. It is shown once on a
+/// terminal, and written with mode 0600 beside the embedded database. A PostgreSQL has no such place:
+/// where nobody looks at a terminal either, none is made.
 async fn first_admin_key(context: &Context, state: &AppState) -> Result<(), CliError> {
     let keys = state.store.credentials().await?;
     let now = context.clock.now();
@@ -69,7 +70,9 @@ async fn first_admin_key(context: &Context, state: &AppState) -> Result<(), CliE
     {
         return Ok(());
     }
-    if context.config.database.engine() == Engine::Postgres {
+    let embedded = context.config.database.engine() == Engine::Sqlite;
+    let terminal = io::stdout().is_terminal();
+    if !embedded && !terminal {
         tracing::warn!("there is no admin key yet: portolan key create --role admin");
         return Ok(());
     }
@@ -87,23 +90,26 @@ async fn first_admin_key(context: &Context, state: &AppState) -> Result<(), CliE
         expires_at: None,
     };
     // The key first: a file with a key that does not count would mislead.
-    state
-        .store
-        .create_credential(&key, &context.actor())
-        .await?;
+    match state.store.create_credential(&key, &context.actor()).await {
+        // Another node made it just now.
+        Err(StorageError::Taken { .. }) => return Ok(()),
+        made => made?,
+    };
+    tracing::info!(name, "the first admin key was made");
     let path = context.data_dir.join("admin.key");
-    write_private(&path, secret.expose()).map_err(|error| {
-        CliError::new(format!(
-            "the admin key cannot be written to {}: {error}",
-            path.display()
-        ))
-    })?;
-    tracing::info!(file = %path.display(), "the first admin key was made");
-    if std::io::stdout().is_terminal() {
-        print_line(&format!(
-            "admin key (shown once, kept in {}):",
-            path.display()
-        ))?;
+    let mut shown = "admin key (shown once):".to_owned();
+    if embedded {
+        write_private(&path, secret.expose()).map_err(|error| {
+            let file = path.display();
+            CliError::new(format!(
+                "the admin key cannot be written to {file}: {error}"
+            ))
+        })?;
+        tracing::info!(file = %path.display(), "the admin key is in this file");
+        shown = format!("admin key (shown once, kept in {}):", path.display());
+    }
+    if terminal {
+        print_line(&shown)?;
         print_line(secret.expose())?;
     }
     Ok(())

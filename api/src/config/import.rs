@@ -31,6 +31,11 @@ pub struct ImportConfig {
     pub limits: Limits,
     /// Imports at once; more wait up to 30 s.
     pub concurrent: usize,
+    /// Uploads that are received at once; more wait up to 30 s. Each may take as much disk as
+    /// `limits.upload_bytes` says.
+    pub receiving: usize,
+    /// Uploads of one owner that are received at once.
+    pub receiving_per_owner: usize,
     /// Where uploads wait while they are read, as files without a name.
     pub spool_dir: Option<PathBuf>,
 }
@@ -54,6 +59,8 @@ impl Default for ImportConfig {
             allow_http_cdn: false,
             limits: Limits::default(),
             concurrent: 2,
+            receiving: 32,
+            receiving_per_owner: 4,
             spool_dir: None,
         }
     }
@@ -61,11 +68,15 @@ impl Default for ImportConfig {
 
 impl ImportConfig {
     pub(super) fn resolve(&mut self, data_dir: &Path) -> Result<(), ConfigError> {
-        if self.concurrent == 0 {
-            return Err(ConfigError::Invalid {
-                key: "import.concurrent",
-                why: "must be at least 1".to_owned(),
-            });
+        for (key, value) in [
+            ("import.concurrent", self.concurrent),
+            ("import.receiving", self.receiving),
+            ("import.receiving_per_owner", self.receiving_per_owner),
+        ] {
+            if value == 0 {
+                let why = "must be at least 1".to_owned();
+                return Err(ConfigError::Invalid { key, why });
+            }
         }
         if let Some(directory) = &self.upstream_ca_dir {
             if !directory.is_dir() {

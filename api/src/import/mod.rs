@@ -4,10 +4,12 @@ mod form;
 mod pace;
 mod parse;
 mod receive;
+mod reception;
 mod run;
 mod upload;
 
 pub use pace::Pace;
 pub use receive::receive;
+pub use reception::{Place, Reception};
 pub use run::{ImportError, ImportOptions, Importer};
 pub use upload::{ReceivedUpload, Spool};

@@ -27,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
     parse::{Batch, parse},
+    reception::{Place, Reception},
     upload::{ReceivedUpload, Spool},
 };
 use crate::{
@@ -83,6 +84,7 @@ pub struct Importer {
     store: Store,
     anchors: AnchorStore,
     spool: Spool,
+    reception: Reception,
     turns: Arc<Semaphore>,
     clock: Clock,
     limits: Limits,
@@ -106,6 +108,7 @@ impl Importer {
             store,
             anchors,
             spool: Spool::new(&spool)?,
+            reception: Reception::new(config.receiving, config.receiving_per_owner),
             turns: Arc::new(Semaphore::new(config.concurrent)),
             clock,
             limits: config.limits.clone(),
@@ -130,6 +133,12 @@ impl Importer {
     #[must_use]
     pub fn http_cdn(&self) -> HttpCdn {
         self.http_cdn
+    }
+
+    /// Waits for a place to receive an upload in, at most 30 s; none where there is none.
+    pub async fn place(&self, owner: &OwnerKey) -> Option<Place> {
+        let place = self.reception.enter(owner);
+        tokio::time::timeout(TURN, place).await.ok()?
     }
 
     /// Waits for a turn, at most 30 s; none where there is none.

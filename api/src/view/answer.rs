@@ -9,6 +9,7 @@ use portolan_storage::{CdnAnswer, EntitlementAnswer, RecordedCa, StoredCertifica
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 use super::times::Timestamp;
 use crate::cache::Finished;
@@ -70,7 +71,8 @@ pub struct UpstreamCertificate {
     /// The certificate text, all its blocks.
     pub cert: String,
     /// The private key.
-    pub key: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub key: Option<Zeroizing<String>>,
 }
 
 /// The key is not for logs.
@@ -90,17 +92,38 @@ impl UpstreamCertificate {
             not_after: Timestamp(certificate.not_after),
             expired: certificate.not_after < now,
             cert: certificate.cert.clone(),
-            key: certificate.key.as_ref().map(|key| key.expose().to_owned()),
+            key: certificate
+                .key
+                .as_ref()
+                .map(|key| Zeroizing::new(key.expose().to_owned())),
         }
     }
 
     /// Certificate blocks, then the key. A newline goes between them only where there is none.
     fn text(&self) -> Bytes {
         let newline = if self.cert.ends_with('\n') { "" } else { "\n" };
-        let key = self.key.as_deref().unwrap_or_default();
+        let key = self.key.as_ref().map_or("", |key| key.as_str());
         let newline = if key.is_empty() { "" } else { newline };
-        Bytes::from(format!("{}{newline}{key}", self.cert))
+        wiped(|text| {
+            text.reserve_exact(self.cert.len() + newline.len() + key.len());
+            for part in [&self.cert, newline, key] {
+                text.extend_from_slice(part.as_bytes());
+            }
+        })
     }
+
+    /// How many bytes it has in JSON, at most: a line's end takes two there.
+    fn json_bytes(&self) -> usize {
+        2 * (self.cert.len() + self.key.as_ref().map_or(0, |key| key.len()))
+    }
+}
+
+/// Shared bytes with a private key in them, wiped when the last one who has them is done. What writes
+/// them reserves enough at first: a buffer that grows leaves its content behind.
+fn wiped(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut bytes = Zeroizing::new(Vec::new());
+    write(&mut bytes);
+    Bytes::from_owner(bytes)
 }
 
 /// Where the recorded CA is today. It is looked up by the certificate, else by its public key; a
@@ -167,15 +190,18 @@ pub fn finish_answer(
         cdn_label: found.cdn.label.clone(),
         upstream_certificate: certificate.map(|c| UpstreamCertificate::of(c, now)),
     };
-    let json = serde_json::to_vec(&info).unwrap_or_default();
+    let certificate = info.upstream_certificate.as_ref();
+    let json = wiped(|json| {
+        let ca = info.ca_certificate.pem.as_ref().map_or(0, String::len);
+        json.reserve_exact(4096 + 2 * ca + certificate.map_or(0, UpstreamCertificate::json_bytes));
+        // Nothing of it fails to be JSON, and a vector takes every byte.
+        let _ = serde_json::to_writer(json, &info);
+    });
     let digest = Sha256Digest::of(&json).to_string();
     Finished {
         owner: found.owner.clone(),
         etag: format!("\"{}\"", &digest[..32]),
-        json: json.into(),
-        text: info
-            .upstream_certificate
-            .as_ref()
-            .map(UpstreamCertificate::text),
+        json,
+        text: certificate.map(UpstreamCertificate::text),
     }
 }

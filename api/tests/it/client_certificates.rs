@@ -9,11 +9,13 @@ use openssl::{
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use portolan::config::HttpConfig;
 use portolan_domain::build::Authority;
+use portolan_storage::{Identity, Role};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
 use super::{
     certificates::{ca, ended, fingerprint, intermediate, leaf, leaf_valid, show, x509},
+    support::{add_credential, by},
     tls::secured,
     wire::{Server, Stream, answer, client, fetch, tls},
 };
@@ -249,4 +251,44 @@ async fn a_trusted_proxys_own_certificate_is_not_its_clients() {
         who(&server, showing(&leaf(&client_ca, "proxy"), &[])).await,
         Value::Null
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_somebody_by_its_fingerprint_or_its_vouched_subject() {
+    let client_ca = ca("Client CA");
+    let server = trusting(&client_ca, |_| {}).await;
+    let (known, named) = (ca("self-signed"), leaf(&client_ca, "edge-1"));
+    let sha256 = fingerprint(&known).parse().unwrap();
+    let identity = Identity::Certificate { sha256 };
+    add_credential(&server.state, "by fingerprint", Role::Manager, identity).await;
+    let name = "CN=edge-1";
+    let identity = Identity::Subject { name };
+    add_credential(&server.state, "by subject", Role::Auditor, identity).await;
+    let ask = async |client: SslContextBuilder, path: &str| {
+        fetch(&mut tls(&server, client).await.unwrap(), path)
+            .await
+            .0
+    };
+    // A manager and an auditor read owners, and only the auditor the audit log.
+    assert_eq!(ask(showing(&known, &[]), "/owners").await, 200);
+    assert_eq!(ask(showing(&known, &[]), "/audit").await, 403);
+    assert_eq!(ask(showing(&named, &[]), "/audit").await, 200);
+    for nobody in [
+        ca("edge-1"),
+        leaf(&ca("Client CA"), "edge-1"),
+        leaf(&client_ca, "edge-2"),
+        leaf_valid(&client_ca, "edge-1", ended()),
+    ] {
+        assert_eq!(ask(showing(&nobody, &[]), "/owners").await, 401);
+    }
+    assert_eq!(ask(client(), "/owners").await, 401);
+    // One connection, and the certificate is taken away.
+    let mut open = tls(&server, showing(&named, &[])).await.unwrap();
+    assert_eq!(fetch(&mut open, "/audit").await.0, 200);
+    let store = &server.state.store;
+    store.revoke_credential("by subject", &by()).await.unwrap();
+    let gone = std::time::Instant::now();
+    while fetch(&mut open, "/audit").await.0 != 401 {
+        assert!(gone.elapsed() < std::time::Duration::from_secs(5));
+    }
 }

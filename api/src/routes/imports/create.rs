@@ -124,8 +124,10 @@ pub async fn create_import(
     let options = query.options(&state, caller.by)?;
     state.store.owner(&owner).await?;
     let importer = &state.importer;
+    let place = importer.place(&owner).await.ok_or_else(busy)?;
     let pace = Pace::new(&state.config.http.limits);
     let upload = receive(request, importer.spool(), importer.upload_limit(), pace).await?;
+    drop(place);
     if skip && let Some(same) = state.store.current_import(&owner).await? {
         let before = same.upload.as_ref().map(|before| before.sha256);
         if before == Some(upload.sha256) {
@@ -188,8 +190,8 @@ impl ImportQuery {
 }
 
 fn busy() -> Problem {
-    let detail =
-        "More imports run than import.concurrent allows. Nothing was changed. Try again soon.";
+    let detail = "More imports run or arrive than import.concurrent and import.receiving allow. Nothing was \
+         changed. Try again soon.";
     let title = "The service is busy";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title, detail)
         .header(RETRY_AFTER, HeaderValue::from_static("10"))
