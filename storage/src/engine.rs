@@ -1,9 +1,9 @@
 //! Connecting to SQLite or PostgreSQL, each with the settings that make it safe.
 
-use std::time::Duration;
+use std::{fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbBackend,
+    ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr,
     sqlx::{
         Connection,
         postgres::PgConnectOptions,
@@ -11,7 +11,7 @@ use sea_orm::{
     },
 };
 
-use crate::error::{Result, is_locked};
+use crate::error::{Result, StorageError, is_locked};
 
 /// Where the database is.
 #[derive(Debug, Clone)]
@@ -81,6 +81,9 @@ pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConne
             })
         })
         .map_sqlx_postgres_opts(postgres);
+    if Engine::of_url(&settings.url) == Some(Engine::Sqlite) {
+        make_private(&settings.url)?;
+    }
     for _ in 0..LOCKED_TRIES {
         match Database::connect(options.clone()).await {
             Err(error) if is_locked(&error) => tokio::time::sleep(LOCKED_PAUSE).await,
@@ -88,6 +91,28 @@ pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConne
         }
     }
     Ok(Database::connect(options).await?)
+}
+
+/// Makes the database's file, for its owner alone: SQLite would make it readable by everybody, and
+/// gives its log the mode of the file.
+fn make_private(url: &str) -> Result<()> {
+    let Ok(options) = url.parse::<SqliteConnectOptions>() else {
+        // What is wrong with it, connecting says.
+        return Ok(());
+    };
+    let file = options.get_filename();
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            let why = format!("{} cannot be made: {error}", file.display());
+            Err(StorageError::Unavailable(DbErr::Custom(why)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {

@@ -62,7 +62,8 @@ impl Store {
         };
         let resealed =
             keys.reseal_instance(&transaction).await? + keys.reseal_owners(&transaction).await?;
-        let event = by.did("master-key.rotate").times(resealed);
+        let event = by.did("master-key.rotate");
+        let event = event.detail(format!("{resealed} keys were sealed anew"));
         transaction.commit(event).await?;
         let before = self.master.keep_newest()?;
         Ok(Rotation { resealed, before })

@@ -1,89 +1,12 @@
 //! The command line as a person and as a program use it: results, exit status, and a whole day's
 //! work beside a running server.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Output, Stdio},
+use std::path::Path;
+
+use super::{
+    desk::{Desk, serve, terminate, text},
+    support::eventually,
 };
-
-use serde_json::Value;
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
-
-use super::support::eventually;
-
-/// A data directory of a test's own.
-struct Desk(TempDir);
-
-impl Desk {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
-        command
-            .arg("--data-dir")
-            .arg(self.path("data"))
-            .args(arguments)
-            .kill_on_drop(true);
-        command.current_dir(self.0.path()).stdin(Stdio::null());
-        command
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().await.unwrap()
-    }
-
-    /// Runs what must go well, and returns what it prints.
-    async fn done(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments).await;
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}",
-            text(&output.stderr)
-        );
-        text(&output.stdout).trim_end().to_owned()
-    }
-
-    async fn json(&self, arguments: &[&str]) -> Value {
-        let printed = self.done(&[&["--json"], arguments].concat()).await;
-        serde_json::from_str(&printed).unwrap_or_else(|_| panic!("no JSON: {printed}"))
-    }
-
-    /// Runs what must be refused with this exit status, and returns what it says.
-    async fn refused(&self, status: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments).await;
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
-        said
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A running `portolan serve`, and its URL.
-async fn serve(desk: &Desk) -> (Child, String) {
-    let mut command = desk.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = lines.next_line().await.unwrap().unwrap();
-    let url = line.strip_prefix("listening on ").unwrap().to_owned();
-    (child, url)
-}
 
 fn manifest(name: &str) -> [&str; 7] {
     [
@@ -167,14 +90,6 @@ async fn a_day_beside_a_running_server() {
         server.wait().await.unwrap().success(),
         "SIGTERM is no orderly end"
     );
-}
-
-fn terminate(server: &Child) {
-    let id = server.id().unwrap().to_string();
-    let sent = std::process::Command::new("kill")
-        .args(["-TERM", &id])
-        .status();
-    assert!(sent.unwrap().success());
 }
 
 #[tokio::test]
