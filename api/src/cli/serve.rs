@@ -21,6 +21,8 @@ use crate::{
 
 /// Runs the service until it is told to stop.
 pub async fn run(context: &Context) -> Result<(), CliError> {
+    // Before the database opens its own.
+    server::raise_open_files();
     check_files(&context.config.http)?;
     let state = context.state().await?;
     first_admin_key(context, &state).await?;

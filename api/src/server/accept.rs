@@ -18,6 +18,10 @@ use crate::config::HttpConfig;
 /// error comes back at once, and connections that end free what is missing.
 const REST: Duration = Duration::from_millis(500);
 
+/// Bytes that the system takes before it can send them.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 64 << 10;
+
 /// The service on its port.
 pub struct Service {
     slots: Slots,
@@ -83,9 +87,8 @@ impl Service {
             tracing::debug!(%address, "closed at once: too many connections from this address");
             return;
         };
-        // Without this, a small answer waits 40 ms for the client's acknowledgement.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY cannot be set");
+        if let Err(error) = tune(&stream) {
+            tracing::debug!(%error, "a connection's socket cannot be tuned");
         }
         let (connections, stopping) = (self.connections.clone(), self.stopping.clone());
         let cut = self.cut.clone();
@@ -95,6 +98,17 @@ impl Service {
             drop(slot);
         });
     }
+}
+
+/// Sets what the system's defaults are wrong for.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    // Without this, a small answer waits 40 ms for the client's acknowledgement.
+    stream.set_nodelay(true)?;
+    // By default the system takes megabytes ahead, and asks for more once a third of them is gone: a
+    // slow client would seem to take nothing for minutes.
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
+    Ok(())
 }
 
 /// Whether the error is one connection's, which went away before it was accepted.

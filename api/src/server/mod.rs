@@ -21,8 +21,8 @@ use axum::Router;
 use portolan_storage::Store;
 use tokio::net::TcpListener;
 
-pub use self::peer::Peer;
 use self::{accept::Service, housekeeping::Housekeeping, tls::Tls};
+pub use self::{descriptors::raise_open_files, peer::Peer};
 use crate::{router::router, state::AppState};
 
 /// How often the files of TLS and of the client CAs are looked at.

@@ -1,8 +1,13 @@
 //! Many connections: one client's never keep another from its answer.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, process::Stdio, time::Duration};
 
-use tokio::{io::AsyncWriteExt, time::Instant};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpSocket, TcpStream},
+    process::Command,
+    time::Instant,
+};
 
 use super::wire::{Server, fetch, until_closed};
 
@@ -11,6 +16,7 @@ async fn a_thousand_silent_connections_keep_nobody_from_an_answer() {
     let server = Server::start(|http| {
         http.limits.connections = 600;
         http.limits.connections_per_address = Some(300);
+        http.limits.header_seconds = 60;
     })
     .await;
     let mut silent = Vec::new();
@@ -49,6 +55,7 @@ async fn where_all_slots_are_taken_the_next_connection_waits() {
 async fn trusted_proxies_have_no_share() {
     let server = Server::start(|http| {
         http.limits.connections_per_address = Some(1);
+        http.limits.header_seconds = 60;
         http.trusted_proxies = vec!["127.0.0.2".to_owned()].try_into().unwrap();
     })
     .await;
@@ -61,4 +68,34 @@ async fn trusted_proxies_have_no_share() {
     }
     let _first = server.connect().await;
     assert!(until_closed(&mut server.connect().await).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_are_never_more_connections_than_the_process_has_files_for() {
+    let folder = tempfile::tempdir().unwrap();
+    // The soft limit alone would not be enough for the service itself.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -Hn 128; ulimit -Sn 16; exec \"$0\" \"$@\""]);
+    command.args([env!("CARGO_BIN_EXE_portolan"), "--data-dir", "data"]);
+    command.args(["--listen", "127.0.0.1:0", "serve"]);
+    command.current_dir(folder.path()).kill_on_drop(true);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut serving = command.spawn().unwrap();
+    let mut lines = BufReader::new(serving.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().expect("it starts");
+    let address = line
+        .strip_prefix("listening on http://")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket
+        .bind((Ipv4Addr::new(127, 0, 0, 2), 0).into())
+        .unwrap();
+    let mut other = socket.connect(address).await.unwrap();
+    assert_eq!(fetch(&mut other, "/health/ready").await.0, 200);
 }

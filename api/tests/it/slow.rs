@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     support::add_key,
-    wire::{LONG, Server, answer, ask, fetch, until_closed},
+    wire::{LARGE, LONG, Server, answer, ask, fetch, until_closed},
 };
 
 type Http2 = http2::SendRequest<Empty<Bytes>>;
@@ -137,32 +137,46 @@ async fn a_client_that_takes_nothing_is_given_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_takes_a_little_is_not() {
     let server = Server::start(|http| {
-        http.limits.write_seconds = 1;
+        http.limits.write_seconds = 2;
         http.limits.idle_seconds = 1;
         http.limits.header_seconds = 1;
     })
     .await;
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(16 << 10).unwrap();
-    let mut stream = socket.connect(server.address).await.unwrap();
-    ask(&mut stream, "/test/endless").await;
+    // The one answer is made as it is taken; the other was made at once, and only its client is slow.
+    let (mut endless, mut large) = (slow_client(&server).await, slow_client(&server).await);
+    ask(&mut endless, "/test/endless").await;
+    ask(&mut large, "/test/large").await;
     let mut ticks = interval(Duration::from_millis(100));
     let mut bytes = vec![0; 64 << 10];
+    let mut taken = 0;
     let silent = async {
-        for _ in 0..4 {
+        for _ in 0..5 {
             until_a_silent_connection_is_closed(&server).await;
         }
     };
     let reading = async {
         loop {
             ticks.tick().await;
-            stream.read_exact(&mut bytes).await.unwrap();
+            assert!(endless.read(&mut bytes).await.unwrap() > 0);
+            taken += large.read(&mut bytes).await.unwrap();
         }
     };
     tokio::select! {
         () = silent => {}
         () = reading => {}
     }
+    let rest = timeout(LONG, large.read_to_end(&mut bytes)).await.unwrap();
+    assert!(
+        taken + rest.unwrap() > LARGE,
+        "the head and all of the body"
+    );
+}
+
+/// A connection that takes little at once.
+async fn slow_client(server: &Server) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    socket.connect(server.address).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

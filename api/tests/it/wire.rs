@@ -44,6 +44,9 @@ use super::support::now;
 /// Longer than anything here takes.
 pub const LONG: Duration = Duration::from_secs(20);
 
+/// Bytes of the answer to `/test/large`: more than the sockets' buffers hold.
+pub const LARGE: usize = 16 << 20;
+
 /// A running server.
 pub struct Server {
     pub address: SocketAddr,
@@ -145,6 +148,7 @@ fn routes(
     Router::new()
         .route("/test/gated", get(gated))
         .route("/test/endless", get(endless))
+        .route("/test/large", get(async || vec![b'x'; LARGE]))
         .route("/test/presented", get(show_presented))
         .merge(limited)
         .layer(middleware::from_fn(finish))
