@@ -6,6 +6,7 @@
 
 mod accept;
 mod activity;
+mod clean;
 mod connection;
 mod descriptors;
 mod housekeeping;

@@ -6,7 +6,6 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -28,6 +27,7 @@ use tokio::{
 };
 use tokio_openssl::SslStream;
 
+use super::clean::CleanStream;
 use crate::config::TlsPaths;
 
 /// In the order of our liking, as they stand in the handshake (RFC 7301, 3.1).
@@ -128,13 +128,13 @@ impl Tls {
     pub async fn accept<S: AsyncRead + AsyncWrite>(
         &self,
         stream: S,
-    ) -> Result<(Pin<Box<SslStream<S>>>, Option<ClientChain>), openssl::ssl::Error> {
+    ) -> Result<(CleanStream<S>, Option<ClientChain>), openssl::ssl::Error> {
         let context = {
             let current = self.0.current.read();
             current.unwrap_or_else(PoisonError::into_inner).clone()
         };
-        let mut stream = Box::pin(SslStream::new(Ssl::new(&context)?, stream)?);
-        stream.as_mut().accept().await?;
+        let stream = SslStream::new(Ssl::new(&context)?, stream)?;
+        let stream = CleanStream::accept(stream).await?;
         let certificate = presented(stream.ssl());
         Ok((stream, certificate))
     }

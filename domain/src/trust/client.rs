@@ -134,6 +134,8 @@ impl ClientCas {
                 let chain = context.chain().into_iter().flatten();
                 Ok(Ok(chain.map(ToOwned::to_owned).collect::<Vec<X509>>()))
             } else {
+                // OpenSSL leaves the reason behind for whoever asks it next on this thread.
+                drop(ErrorStack::get());
                 Ok(Err(context.error().error_string().to_owned()))
             }
         })?;
