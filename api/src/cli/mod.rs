@@ -159,7 +159,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
     };
     start_log(&config, &cli.command);
     let context = Context::new(data_dir, config, global.json);
-    let done = dispatch(&context, cli.command).await;
+    let done = Box::pin(dispatch(&context, cli.command)).await;
     context.close().await;
     done
 }

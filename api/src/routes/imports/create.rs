@@ -124,10 +124,10 @@ pub async fn create_import(
     let options = query.options(&state, caller.by)?;
     state.store.owner(&owner).await?;
     let importer = &state.importer;
-    let place = importer.place(&owner).await.ok_or_else(busy)?;
+    let room = importer.place(&owner).await.ok_or_else(busy)?;
     let pace = Pace::new(&state.config.http.limits);
     let upload = receive(request, importer.spool(), importer.upload_limit(), pace).await?;
-    drop(place);
+    drop(room);
     if skip && let Some(same) = state.store.current_import(&owner).await? {
         let before = same.upload.as_ref().map(|before| before.sha256);
         if before == Some(upload.sha256) {
