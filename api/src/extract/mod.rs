@@ -11,4 +11,4 @@ pub use body::Json;
 pub use owner::OwnerPath;
 pub use page::{Paged, Paging};
 pub use path::Path;
-pub use query::Query;
+pub use query::{Query, given};

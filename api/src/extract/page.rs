@@ -7,7 +7,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::body::Json;
+use super::{body::Json, query::given};
 use crate::problem::Problem;
 
 const MOST: u64 = 1000;
@@ -17,7 +17,8 @@ const MOST: u64 = 1000;
 #[into_params(parameter_in = Query)]
 pub struct Paging {
     /// Items on a page, 1 to 1000; 100 where it is left out.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
+    #[serde(default, deserialize_with = "given")]
+    #[param(required = false, minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u64>,
     /// Where the page begins: taken from the `Link` of the page before.
     pub cursor: Option<String>,

@@ -235,7 +235,10 @@ both_engines! {
         assert_eq!(app.records("acme").await.len(), 1);
         let refused = app.import("acme", zip.clone(), "?on_same=conflict").await;
         refused.assert_problem(409, "manifest-conflict");
-        app.import("acme", zip, "?on_same=perhaps").await.assert_problem(400, "bad-request");
+        for wrong in ["perhaps", ""] {
+            let refused = app.import("acme", zip.clone(), &format!("?on_same={wrong}")).await;
+            refused.assert_problem(400, "bad-request");
+        }
     }
 
     async fn a_dry_run_stores_nothing(database: TestDatabase) {

@@ -21,7 +21,7 @@ use utoipa::{
 
 use crate::{
     auth::Manager,
-    extract::{Json, OwnerPath, Path, Query},
+    extract::{Json, OwnerPath, Path, Query, given},
     import::{ImportError, ImportOptions, Pace, ReceivedUpload, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
@@ -44,7 +44,8 @@ pub struct ImportQuery {
     dry_run: bool,
     /// What to do with the very bytes that were imported last: `conflict`, or `skip`, which answers
     /// with that import's record and `unchanged: true`.
-    #[param(inline)]
+    #[serde(default, deserialize_with = "given")]
+    #[param(required = false, inline)]
     on_same: Option<OnSame>,
 }
 
