@@ -23,9 +23,10 @@ check: ## Format, lints, layers, OpenAPI drift, dependencies
 	$(CARGO) test --quiet -p portolan-openapi
 	scripts/check-dependencies
 
-e2e: ## Generate clients in Python and TypeScript from openapi.json and use them
+e2e: ## Use clients generated from openapi.json, and look for answers that it does not describe
 	$(CARGO) build --quiet -p portolan
 	PORTOLAN=$(CURDIR)/target/debug/portolan openapi/e2e/run
+	PORTOLAN=$(CURDIR)/target/debug/portolan openapi/e2e/conformance/run
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -1,0 +1,80 @@
+"""Whether a run was worth something: enough requests, and a success of all that the role may call.
+
+Findings are schemathesis's own affair. But a server that refuses everything has none, either.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PUBLIC = {"get_liveness", "get_readiness", "get_status", "get_openapi"}
+KEY_MATERIAL = {"get_cdn_info", "get_upstream_cert"}
+READ = {
+    "list_owners",
+    "get_owner",
+    "list_imports",
+    "list_upstream_consumers",
+    "list_upstream_cas",
+    "get_upstream_ca",
+}
+IMPORT = {"create_import"}
+WRITE = {"create_owner", "update_owner", "delete_owner", "create_upstream_ca", "delete_upstream_ca"}
+
+MAY_CALL = {
+    "nobody": PUBLIC,
+    "admin": PUBLIC | KEY_MATERIAL | READ | IMPORT | WRITE,
+    "manager": PUBLIC | KEY_MATERIAL | READ | IMPORT,
+    "proxy": PUBLIC | KEY_MATERIAL,
+    "issuer": PUBLIC,
+    "auditor": PUBLIC | READ,
+}
+
+
+def operations(document: dict) -> set[str]:
+    return {
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+    }
+
+
+def faults(role: str, least: int, report: dict, answers: dict, known: set[str]) -> Iterator[str]:
+    """What is wrong with a run that found nothing."""
+    made = report["test_cases"]["generated"]
+    if made < least:
+        yield f"{made} test cases are fewer than {least}"
+    if not report["complete"]:
+        yield f"the run ended early: {report['stop_reason']}"
+    allowed = MAY_CALL[role]
+    for operation in sorted(known ^ MAY_CALL["admin"]):
+        yield f"{operation} is in the document or in answers.py alone"
+    for operation in sorted(known):
+        succeeded = successes(answers.get(operation, {}))
+        if operation in allowed and not succeeded:
+            yield f"{operation} never succeeded, so it was hardly tested"
+        if operation not in allowed and succeeded:
+            yield f"{operation} succeeded {succeeded} times, and the role must not call it"
+
+
+def successes(statuses: dict[str, int]) -> int:
+    return sum(count for status, count in statuses.items() if status.startswith("2"))
+
+
+def main(role: str, least: str, document: str, report: str, answers: str) -> int:
+    document, report, answers = (
+        json.loads(Path(name).read_text()) for name in (document, report, answers)
+    )
+    known = operations(document)
+    width = max(map(len, known))
+    for operation in sorted(known):
+        statuses = sorted(answers.get(operation, {}).items())
+        print(f"  {operation:{width}}  " + "  ".join(f"{status}: {n}" for status, n in statuses))
+    found = list(faults(role, int(least), report, answers, known))
+    for fault in found:
+        print(f"e2e: {role}: {fault}", file=sys.stderr)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
