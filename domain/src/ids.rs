@@ -23,12 +23,13 @@ fn is_word(text: &str, longest: usize) -> bool {
 
 /// Any printable text: it is shown and compared, never used as a path.
 fn is_label(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
+    (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
 /// One path segment that no file system or URL reads as anything but a name.
 fn is_file_name(text: &str) -> bool {
-    is_label(text) && !text.starts_with('.') && !text.contains(['/', '\\'])
+    // No file system takes a name of more bytes.
+    is_label(text) && text.len() <= 255 && !text.starts_with('.') && !text.contains(['/', '\\'])
 }
 
 macro_rules! id {
@@ -107,7 +108,7 @@ id!(
 );
 id!(
     /// The file name of an upstream CA, which is its name everywhere.
-    CaFilename, "a CA file name", "1 to 255 printable characters, no slash, no leading dot", is_file_name
+    CaFilename, "a CA file name", "1 to 255 bytes of printable characters, no slash, no leading dot", is_file_name
 );
 
 #[cfg(test)]

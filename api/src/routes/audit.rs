@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Auditor,
-    extract::{Paged, Paging, Query},
+    extract::{Paged, Paging, Query, given},
     problem::{BadRequest, Problem, Refused},
     state::AppState,
     view::Timestamp,
@@ -25,10 +25,13 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
     /// Those of one owner.
+    #[param(pattern = "^[A-Za-z0-9_-]{1,255}$")]
     owner: Option<String>,
     /// Those of one principal, by its name.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     principal: Option<String>,
     /// Those of one action, such as `import.create`.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     action: Option<String>,
     /// Those of this instant and later (RFC 3339).
     #[param(format = DateTime)]
@@ -37,6 +40,7 @@ pub struct AuditQuery {
     #[param(format = DateTime)]
     until: Option<String>,
     /// Events on a page, 1 to 1000; 100 where it is left out.
+    #[serde(default, deserialize_with = "given")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u64>,
     /// Where the page begins: taken from the `Link` of the page before.

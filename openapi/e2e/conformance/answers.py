@@ -19,15 +19,16 @@ READ = {
     "get_upstream_ca",
 }
 IMPORT = {"create_import"}
+AUDIT = {"list_audit_events"}
 WRITE = {"create_owner", "update_owner", "delete_owner", "create_upstream_ca", "delete_upstream_ca"}
 
 MAY_CALL = {
     "nobody": PUBLIC,
-    "admin": PUBLIC | KEY_MATERIAL | READ | IMPORT | WRITE,
+    "admin": PUBLIC | KEY_MATERIAL | READ | IMPORT | WRITE | AUDIT,
     "manager": PUBLIC | KEY_MATERIAL | READ | IMPORT,
     "proxy": PUBLIC | KEY_MATERIAL,
     "issuer": PUBLIC,
-    "auditor": PUBLIC | READ,
+    "auditor": PUBLIC | READ | AUDIT,
 }
 
 
