@@ -1,10 +1,9 @@
 //! The master key: a file of 32 random bytes in hexadecimal, mode 0600, outside the database.
 
+mod file;
+
 use std::{
-    fmt::Write as _,
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -12,13 +11,11 @@ use std::{
 use portolan_domain::digest::Sha256Digest;
 use zeroize::Zeroizing;
 
+use self::file::{MOST_KEYS, read_keys, sync_folder, text_of, unwritable, write_draft, write_new};
 use crate::{
     error::{Result, StorageError},
-    seal::{KEY, Place, SealingKey},
+    seal::{Place, SealingKey},
 };
-
-/// Keys that a file may hold: the newest, and those before it while they are being replaced.
-const MOST_KEYS: usize = 8;
 
 /// The key that seals the data keys of all owners. While it is being replaced, its file holds the new
 /// one first and the old one behind it, and either opens.
@@ -162,83 +159,6 @@ fn open_with(
         }
     }
     Err(refused.unwrap_or_else(|| StorageError::MasterKey("there is no master key".to_owned())))
-}
-
-/// The keys of a file, newest first, each 64 hexadecimal digits on a line of its own.
-fn read_keys(path: &Path) -> Result<Vec<SealingKey>> {
-    let shown = path.display();
-    let refused =
-        |why: String| StorageError::MasterKey(format!("the master key file {shown} {why}"));
-    let metadata = fs::metadata(path).map_err(|e| refused(format!("cannot be read: {e}")))?;
-    if metadata.mode() & 0o077 != 0 {
-        return Err(refused(
-            "can be read by others; run chmod 600 on it".to_owned(),
-        ));
-    }
-    let text = fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|e| refused(format!("cannot be read: {e}")))?;
-    let keys: Option<Vec<SealingKey>> = text.trim().lines().map(|l| from_hex(l.trim())).collect();
-    let keys = keys.filter(|keys| (1..=MOST_KEYS).contains(&keys.len()));
-    keys.ok_or_else(|| {
-        refused("does not hold a master key: it must be 64 hexadecimal digits".to_owned())
-    })
-}
-
-fn text_of(keys: &[SealingKey]) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(keys.len() * (2 * KEY + 1)));
-    for key in keys {
-        for byte in key.as_bytes() {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> StorageError {
-    let shown = path.display();
-    StorageError::MasterKey(format!(
-        "the master key file {shown} cannot be written: {error}"
-    ))
-}
-
-/// Writes a file that must not exist, readable by its owner alone, whole before it has its name:
-/// two programs that start at once agree on one key.
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = write_draft(path, content)?;
-    let named = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    named.and_then(|()| sync_folder(path))
-}
-
-/// Writes a file beside the one that is meant, on the disk and readable by its owner alone.
-fn write_draft(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
-    let draft = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        fs::remove_file(&draft)?;
-        return Err(error);
-    }
-    Ok(draft)
-}
-
-/// A new name is on the disk once its folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn from_hex(text: &str) -> Option<SealingKey> {
-    let digest: Sha256Digest = text.parse().ok()?;
-    SealingKey::from_bytes(digest.as_bytes())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod header;
 pub(crate) mod json;
 mod lenient;
 mod parse;
+mod role;
 mod times;
 
 pub use certificates::IssuedCertificate;

@@ -8,5 +8,7 @@ mod rows;
 mod seen;
 mod transaction;
 
-pub use record::{ConsumerSnapshot, Draft, ImportRecord, Timings, Upload, VerificationSnapshot};
-pub use transaction::{ImportTransaction, KeptFile};
+pub use record::{
+    ConsumerSnapshot, Draft, ImportRecord, KeptFile, Timings, Upload, VerificationSnapshot,
+};
+pub use transaction::ImportTransaction;

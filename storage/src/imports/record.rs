@@ -47,6 +47,15 @@ pub struct Draft {
     pub by: Actor,
 }
 
+/// A file of a manifest that an export needs later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFile {
+    /// Its path below `export/`.
+    pub path: String,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
 /// How long each step took, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

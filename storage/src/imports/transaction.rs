@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     reconcile::Reconciler,
-    record::{ConsumerSnapshot, Draft, ImportRecord, Timings, VerificationSnapshot},
+    record::{ConsumerSnapshot, Draft, ImportRecord, KeptFile, Timings, VerificationSnapshot},
 };
 use crate::{
     cdn_info::find_cdn,
@@ -31,15 +31,6 @@ use crate::{
     upstream_consumers::consumer_row,
     write::WriteTransaction,
 };
-
-/// A file of a manifest that an export needs later.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptFile {
-    /// Its path below `export/`.
-    pub path: String,
-    /// Its content.
-    pub content: Vec<u8>,
-}
 
 /// An import that is being stored.
 pub struct ImportTransaction {
