@@ -2,12 +2,14 @@
 //! bans them in favour of these.
 
 mod body;
+mod instant;
 mod owner;
 mod page;
 mod path;
 mod query;
 
 pub use body::Json;
+pub use instant::Instant;
 pub use owner::OwnerPath;
 pub use page::{Paged, Paging};
 pub use path::Path;

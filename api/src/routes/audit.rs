@@ -1,15 +1,17 @@
 //! `GET /audit`: who did what.
 
+use std::slice;
+
 use axum::extract::State;
+use portolan_domain::ids::OwnerKey;
 use portolan_storage::{AuditFilter, AuditRow};
 use serde::{Deserialize, Serialize};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Auditor,
-    extract::{Paged, Paging, Query, given},
+    extract::{Instant, Paged, Paging, Query, given},
     problem::{BadRequest, Problem, Refused},
     state::AppState,
     view::Timestamp,
@@ -25,8 +27,9 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
     /// Those of one owner.
-    #[param(pattern = "^[A-Za-z0-9_-]{1,255}$")]
-    owner: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[param(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,255}$")]
+    owner: Option<OwnerKey>,
     /// Those of one principal, by its name.
     #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     principal: Option<String>,
@@ -34,11 +37,13 @@ pub struct AuditQuery {
     #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     action: Option<String>,
     /// Those of this instant and later (RFC 3339).
-    #[param(format = DateTime)]
-    since: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Instant>,
     /// Those before this instant (RFC 3339).
-    #[param(format = DateTime)]
-    until: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Instant>,
     /// Events on a page, 1 to 1000; 100 where it is left out.
     #[serde(default, deserialize_with = "given")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
@@ -104,24 +109,21 @@ async fn list_audit_events(
 ) -> Result<Paged<AuditEvent>, Problem> {
     let paging = query.paging()?;
     let limit = paging.limit()?;
-    let asked = match &query.owner {
-        Some(owner) => {
-            let owner = owner
-                .parse()
-                .map_err(|_| Problem::bad_request("The owner is no owner's key."))?;
-            caller.check_owner(&owner)?;
-            Some([owner])
-        }
-        None => None,
-    };
+    if let Some(owner) = &query.owner {
+        caller.check_owner(owner)?;
+    }
     let before = query.cursor.as_deref().map(str::parse::<i64>).transpose();
     let before = before.map_err(|_| Problem::bad_request("The cursor is not one of this list."))?;
     let filter = AuditFilter {
-        owners: asked.as_ref().map(|own| &own[..]).or(caller.only_owners()),
+        owners: query
+            .owner
+            .as_ref()
+            .map(slice::from_ref)
+            .or(caller.only_owners()),
         principal: query.principal.as_deref(),
         action: query.action.as_deref(),
-        since: instant("since", query.since.as_deref())?,
-        until: instant("until", query.until.as_deref())?,
+        since: query.since.as_ref().map(Instant::get),
+        until: query.until.as_ref().map(Instant::get),
         before,
     };
     let page = state.store.audit_log(&filter, limit).await?;
@@ -134,41 +136,20 @@ impl AuditQuery {
     fn paging(&self) -> Result<Paging, Problem> {
         let mut paging = Paging::new(self.limit, self.cursor.clone());
         for (name, value) in [
-            ("owner", &self.owner),
-            ("principal", &self.principal),
-            ("action", &self.action),
-            ("since", &self.since),
-            ("until", &self.until),
+            ("owner", self.owner.as_ref().map(OwnerKey::as_str)),
+            ("principal", self.principal.as_deref()),
+            ("action", self.action.as_deref()),
+            ("since", self.since.as_ref().map(Instant::as_str)),
+            ("until", self.until.as_ref().map(Instant::as_str)),
         ] {
             // Not every database takes such a text to compare with.
-            if value
-                .as_ref()
-                .is_some_and(|text| text.contains(char::is_control))
-            {
+            if value.is_some_and(|text| text.contains(char::is_control)) {
                 let detail = format!("{name} holds a control character.");
                 return Err(Problem::bad_request(detail));
             }
-            paging = paging.keeping(name, value.as_deref());
+            paging = paging.keeping(name, value);
         }
         Ok(paging)
-    }
-}
-
-fn instant(name: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Problem> {
-    let parsed = text
-        .map(|text| OffsetDateTime::parse(text, &Rfc3339))
-        .transpose();
-    let parsed = parsed.map_err(|_| {
-        Problem::bad_request(format!(
-            "{name} must be an instant like 2026-11-22T12:00:00Z."
-        ))
-    })?;
-    // What no database can compare with.
-    match parsed.map(|instant| instant.to_offset(time::UtcOffset::UTC)) {
-        Some(instant) if !(0..=9999).contains(&instant.year()) => {
-            Err(Problem::bad_request(format!("{name} is out of range.")))
-        }
-        other => Ok(other),
     }
 }
 
