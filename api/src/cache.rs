@@ -22,7 +22,9 @@ use portolan_domain::{
 };
 use portolan_storage::{EntitlementAnswer, StorageError, Store};
 
-use crate::{anchors::AnchorStore, clock::Clock, patience::patiently, view::finish_answer};
+use crate::{
+    anchors::AnchorStore, clock::Clock, patience::patiently, pulse::Pulse, view::finish_answer,
+};
 
 /// How long an answer is believed without asking again.
 const FRESH: Duration = Duration::from_millis(500);
@@ -73,6 +75,7 @@ pub struct EntitlementCache {
     store: Store,
     anchors: AnchorStore,
     clock: Clock,
+    pulse: Pulse,
     entries: Cache<EntitlementId, Arc<Entry>>,
     changes: Arc<Changes>,
 }
@@ -98,7 +101,7 @@ impl Changes {
 impl EntitlementCache {
     /// An empty cache over a store.
     #[must_use]
-    pub fn new(store: Store, anchors: AnchorStore, clock: Clock) -> Self {
+    pub fn new(store: Store, anchors: AnchorStore, clock: Clock, pulse: Pulse) -> Self {
         let weight = |_: &EntitlementId, entry: &Arc<Entry>| {
             let bytes = entry.answer.json.len() + entry.answer.text.as_ref().map_or(0, Bytes::len);
             // The answer, what it was finished from, and the entry around them.
@@ -113,6 +116,7 @@ impl EntitlementCache {
             store,
             anchors,
             clock,
+            pulse,
             entries,
             changes: Arc::default(),
         }
@@ -130,8 +134,11 @@ impl EntitlementCache {
     pub async fn get(&self, id: &EntitlementId) -> Result<Option<Cached>, StorageError> {
         let known = self.entries.get(id).await;
         let known = known.filter(|k| self.changes.covers(&k.answer.owner, k.change));
-        if let Some(known) = known.as_ref().filter(|known| known.asked.elapsed() < FRESH) {
-            return Ok(Some(self.remembered(known, false)));
+        if let Some(known) = &known {
+            let fresh = known.asked.elapsed() < FRESH;
+            if fresh || self.pulse.is_away() {
+                return Ok(Some(self.remembered(known, !fresh)));
+            }
         }
         // Before the question: what is changed while it runs makes its answer old.
         let (change, asked) = (self.changes.count(), Instant::now());

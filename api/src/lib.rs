@@ -18,6 +18,7 @@ pub mod import;
 pub mod limits;
 mod patience;
 pub mod problem;
+pub mod pulse;
 pub mod router;
 pub mod routes;
 pub mod server;

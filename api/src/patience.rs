@@ -5,11 +5,11 @@ use std::time::Duration;
 use portolan_storage::StorageError;
 
 /// Beyond this, what memory has is the better answer.
-const SHORT: Duration = Duration::from_millis(200);
+pub const SHORT: Duration = Duration::from_millis(200);
 
 /// A database that is frozen, and not gone, says nothing at all. Whoever asks a proxy has long given
 /// up by then.
-const LONG: Duration = Duration::from_secs(5);
+pub const LONG: Duration = Duration::from_secs(5);
 
 /// Asks the database: with little patience where memory has an answer, else with more.
 pub async fn patiently<T>(

@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     config::Config,
     import::Importer,
+    pulse::Pulse,
 };
 
 /// The state of the running service; cheap to clone.
@@ -19,6 +20,8 @@ use crate::{
 pub struct AppState {
     /// What it remembers.
     pub store: Store,
+    /// Whether the database is there, and credentials are as they were.
+    pub pulse: Pulse,
     /// Who calls.
     pub keyring: Keyring,
     /// Whose client certificates have a subject.
@@ -54,12 +57,19 @@ impl AppState {
             &config.import,
             clock.clone(),
         )?;
+        let pulse = Pulse::default();
         Ok(Self {
-            keyring: Keyring::new(store.clone()),
+            keyring: Keyring::new(store.clone(), pulse.clone()),
+            pulse: pulse.clone(),
             gate: Gate::new(&config.access),
             nonces: Arc::default(),
             audit: Audit::new(store.clone(), clock.clone()),
-            cache: EntitlementCache::new(store.clone(), anchors.clone(), clock.clone()),
+            cache: EntitlementCache::new(
+                store.clone(),
+                anchors.clone(),
+                clock.clone(),
+                pulse.clone(),
+            ),
             client_cas: ClientCaStore::new(&config.http),
             config: Arc::new(config),
             importer,

@@ -1,4 +1,5 @@
-//! Who may call, and who did: credentials of every kind, the audit log, shared OAuth nonces.
+//! Who may call, and who did: credentials of every kind and what tells that they changed, the audit
+//! log, shared OAuth nonces.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -43,12 +44,23 @@ impl MigrationTrait for Migration {
             .col(string_len("node", 64).primary_key())
             .col(big_integer("sequence"))
             .col(string_len("hash", 64))
+            // Over the three, by a key that needs the master key: an end cannot be made up.
+            .col(string_len("mac", 64))
             .to_owned();
         manager.create_table(nodes).await?;
+        manager.create_table(generations()).await?;
+        let first = Query::insert()
+            .into_table("generations")
+            .columns(["name", "value"])
+            .values_panic(["credentials".into(), 0.into()])
+            .to_owned();
+        manager.execute(first).await?;
         manager.create_table(audit_log()).await?;
         for (name, column, unique) in [
             ("audit_log_by_node", vec!["node", "sequence"], true),
             ("audit_log_by_owner", vec!["owner_key", "id"], false),
+            ("audit_log_by_principal", vec!["principal", "id"], false),
+            ("audit_log_by_action", vec!["action", "id"], false),
         ] {
             let mut index = Index::create().name(name).table("audit_log").to_owned();
             for column in column {
@@ -74,7 +86,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["oauth_nonces", "audit_log", "audit_nodes"] {
+        for table in ["oauth_nonces", "audit_log", "generations", "audit_nodes"] {
             manager
                 .drop_table(Table::drop().table(table).to_owned())
                 .await?;
@@ -88,6 +100,16 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
+}
+
+/// Numbers that grow with every change of something that nodes remember: asking for one tells
+/// whether what is in memory is still so.
+fn generations() -> TableCreateStatement {
+    Table::create()
+        .table("generations")
+        .col(string_len("name", 32).primary_key())
+        .col(big_integer("value"))
+        .to_owned()
 }
 
 /// No foreign keys: what was done to an owner, and by which credential, is kept when they are gone.

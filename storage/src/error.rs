@@ -61,6 +61,9 @@ pub enum StorageError {
     /// The database does not answer, or gave up on a transaction that may be tried again.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
+    /// The database went away while it was to commit: it may have, or not.
+    #[error("the database went away during the commit")]
+    Uncertain(#[source] DbErr),
     /// Anything else the database says.
     #[error("the database refused a statement")]
     Database(#[source] DbErr),
@@ -82,6 +85,17 @@ impl StorageError {
     #[must_use]
     pub fn timed_out() -> Self {
         Self::Unavailable(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+    }
+}
+
+impl StorageError {
+    /// What became of a transaction whose commit failed.
+    pub(crate) fn of_commit(error: DbErr) -> Self {
+        if is_unavailable(&error) {
+            Self::Uncertain(error)
+        } else {
+            Self::Database(error)
+        }
     }
 }
 

@@ -53,7 +53,8 @@ impl Store {
             .map(|(key, _)| key)
             .map_err(|_| {
                 let why = "this database was sealed with another master key; \
-                           give the one it was created with (secrets.master_key_file)";
+                           give the one that it is sealed with today (secrets.master_key_file); \
+                           those that a rotation replaced are beside it, as *.before-*";
                 StorageError::MasterKey(why.to_owned())
             })
     }

@@ -22,6 +22,7 @@ mod credentials;
 mod engine;
 mod entity;
 pub mod error;
+mod generation;
 mod ids;
 mod imports;
 mod instance;

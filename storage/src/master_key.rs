@@ -11,7 +11,7 @@ use std::{
 use portolan_domain::digest::Sha256Digest;
 use zeroize::Zeroizing;
 
-use self::file::{MOST_KEYS, read_keys, sync_folder, text_of, unwritable, write_draft, write_new};
+use self::file::{MOST_KEYS, folder_of, read_keys, text_of, unwritable, write_new, write_over};
 use crate::{
     error::{Result, StorageError},
     seal::{Place, SealingKey},
@@ -90,11 +90,29 @@ impl MasterKey {
         let Ok(keys) = read_keys(&self.file) else {
             return Err(error);
         };
-        self.keys
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&keys);
-        open_with(&keys, sealed, place)
+        // Only keys that open something take the place of those that are known to.
+        let opened = open_with(&keys, sealed, place)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(opened)
+    }
+
+    /// Keeps other programs from replacing the file, until what it returns is dropped. It waits.
+    ///
+    /// # Errors
+    /// [`StorageError::MasterKey`] where the folder cannot be locked.
+    pub(crate) fn lock(&self) -> Result<fs::File> {
+        let locked = folder_of(&self.file).and_then(|folder| folder.lock().map(|()| folder));
+        locked.map_err(|error| unwritable(&self.file, &error))
+    }
+
+    /// Reads the file again: what another program made of it, before this one had the lock.
+    ///
+    /// # Errors
+    /// [`StorageError::MasterKey`] where it cannot be read.
+    pub(crate) fn reread(&self) -> Result<()> {
+        let keys = read_keys(&self.file)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
     }
 
     /// Puts a new key before those of the file.
@@ -108,14 +126,19 @@ impl MasterKey {
         self.replace(keys)
     }
 
-    /// Leaves the newest key alone in the file. Those before it go into a file beside it, since older
-    /// copies of the database still need them. None where there is just one.
+    /// Takes those keys out of the file that are older than `sealing`, the one that everything is
+    /// sealed by. They go into a file beside it, since older copies of the database still need them.
+    /// None where there are none.
     ///
     /// # Errors
     /// [`StorageError::MasterKey`] where a file cannot be written.
-    pub(crate) fn keep_newest(&self) -> Result<Option<PathBuf>> {
+    pub(crate) fn drop_older(&self, sealing: &SealingKey) -> Result<Option<PathBuf>> {
         let mut keys = read_keys(&self.file)?;
-        let old = keys.split_off(1);
+        let sealing = keys
+            .iter()
+            .position(|key| key.as_bytes() == sealing.as_bytes());
+        // Where somebody took it out, nothing in the file is known to be of no use.
+        let old = sealing.map_or_else(Vec::new, |at| keys.split_off(at + 1));
         if old.is_empty() {
             return Ok(None);
         }
@@ -137,9 +160,7 @@ impl MasterKey {
 
     fn replace(&self, keys: Vec<SealingKey>) -> Result<()> {
         let text = text_of(&keys);
-        let replaced = write_draft(&self.file, text.as_bytes())
-            .and_then(|draft| fs::rename(draft, &self.file))
-            .and_then(|()| sync_folder(&self.file));
+        let replaced = write_over(&self.file, text.as_bytes());
         replaced.map_err(|error| unwritable(&self.file, &error))?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
@@ -197,7 +218,7 @@ mod tests {
         for sealed in [&old, &new, &old] {
             assert!(running.opening(sealed, place).is_ok());
         }
-        let before = rotating.keep_newest().unwrap().unwrap();
+        let before = rotating.drop_older(&rotating.newest()).unwrap().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&before), mode(&path)), (0o600, 0o600));
         let alone = MasterKey::read(&path).unwrap();
@@ -205,7 +226,7 @@ mod tests {
         assert!(alone.opening(&old, place).is_err());
         let before = MasterKey::read(&before).unwrap();
         assert!(before.opening(&old, place).is_ok());
-        assert_eq!(rotating.keep_newest().unwrap(), None);
+        assert_eq!(rotating.drop_older(&rotating.newest()).unwrap(), None);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 

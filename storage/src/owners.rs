@@ -147,7 +147,7 @@ impl Store {
             return Err(StorageError::InUse {
                 what: "owner",
                 name: key.to_string(),
-                by: "an API key is bound to it; revoke that key first".to_owned(),
+                by: "an API key or another credential is bound to it; revoke that first".to_owned(),
             });
         }
         let gone = owners::ActiveModel {

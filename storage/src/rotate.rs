@@ -32,10 +32,8 @@ impl Store {
     /// # Errors
     /// [`StorageError::MasterKey`] where the file cannot be replaced.
     pub async fn prepare_master_key(&self) -> Result<()> {
-        if !self.is_prepared().await? {
-            self.master.add_newest()?;
-        }
-        Ok(())
+        let _lock = self.lock_master_key().await?;
+        self.prepare().await
     }
 
     /// Seals everything by a new master key, and leaves that one alone in the file. Stopped half-way,
@@ -44,7 +42,9 @@ impl Store {
     /// # Errors
     /// [`StorageError`]; nothing is sealed anew then.
     pub async fn rotate_master_key(&self, by: &Actor) -> Result<Rotation> {
-        self.prepare_master_key().await?;
+        // Of two rotations on one machine, the second begins where the first one ended.
+        let _lock = self.lock_master_key().await?;
+        self.prepare().await?;
         let transaction = self.write().await?;
         let proof = instance_secrets::Entity::find_by_id(PROOF)
             // Nobody makes a data key under the old one while this runs.
@@ -65,8 +65,30 @@ impl Store {
         let event = by.did("master-key.rotate");
         let event = event.detail(format!("{resealed} keys were sealed anew"));
         transaction.commit(event).await?;
-        let before = self.master.keep_newest()?;
+        let before = self.master.drop_older(&keys.new)?;
         Ok(Rotation { resealed, before })
+    }
+
+    async fn lock_master_key(&self) -> Result<std::fs::File> {
+        let master = self.master.clone();
+        // Another program may hold it for as long as its rotation takes.
+        let locked = tokio::task::spawn_blocking(move || {
+            let lock = master.lock()?;
+            master.reread()?;
+            Ok(lock)
+        });
+        locked.await.unwrap_or_else(|_| {
+            Err(StorageError::MasterKey(
+                "the master key file could not be locked".to_owned(),
+            ))
+        })
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        if !self.is_prepared().await? {
+            self.master.add_newest()?;
+        }
+        Ok(())
     }
 
     /// Whether the file holds a key that is newer than the one that counts.

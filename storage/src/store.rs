@@ -23,6 +23,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Store {
     pub(crate) database: DatabaseConnection,
+    pub(crate) settings: DatabaseSettings,
     pub(crate) master: MasterKey,
     /// What this node's chain in the audit log is called.
     pub(crate) node: Arc<str>,
@@ -63,6 +64,7 @@ impl Store {
         let database = engine::connect(settings).await?;
         Ok(Self {
             database,
+            settings: settings.clone(),
             master,
             node: Arc::from("portolan"),
             writer: Arc::new(Semaphore::new(1)),

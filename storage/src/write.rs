@@ -57,12 +57,12 @@ impl WriteTransaction {
     pub async fn commit_all(self, events: Vec<Event>) -> Result<()> {
         let key = self.store.instance_key(&self.inner).await?;
         audit::append(&self.inner, &self.store.node, &key, events).await?;
-        Ok(self.inner.commit().await?)
+        self.inner.commit().await.map_err(StorageError::of_commit)
     }
 
     /// Commits what nobody asked for: the schema, expired rows, when a key was last used.
     pub async fn commit_housekeeping(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        self.inner.commit().await.map_err(StorageError::of_commit)
     }
 
     /// Undoes it all.

@@ -1,6 +1,9 @@
 //! Counts by principal, owner and minute, of what happens too often for a row each.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+};
 
 use portolan_domain::ids::OwnerKey;
 use portolan_storage::{Actor, Event, Outcome, PrincipalKind};
@@ -8,6 +11,8 @@ use time::{Duration, OffsetDateTime};
 
 /// Different things that are counted at most; what is over it is counted without its particulars.
 const MOST: usize = 50_000;
+/// Addresses of strangers in a minute that are told apart.
+const MOST_STRANGERS: usize = 100;
 
 /// What is counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -74,8 +79,10 @@ impl Counted {
 /// The counts of the minutes that were not collected yet.
 #[derive(Default)]
 pub struct Counts {
-    counts: HashMap<(i64, Counted), u64>,
-    /// Refusals of the running minute, rows and counts alike.
+    minutes: BTreeMap<i64, HashMap<Counted, u64>>,
+    /// Addresses from which nobody known came, in the newest minute.
+    strangers: (i64, HashSet<IpAddr>),
+    /// Refusals of the newest minute, rows and counts alike.
     refusals: (i64, HashMap<Counted, u64>),
 }
 
@@ -83,14 +90,29 @@ impl Counts {
     /// One more.
     pub fn add(&mut self, what: Counted, at: OffsetDateTime) {
         let minute = minute_of(at);
-        let full = self.counts.len() >= MOST;
-        let key = (minute, what);
-        if full && !self.counts.contains_key(&key) {
-            let key = (minute, key.1.without_particulars());
-            *self.counts.entry(key).or_default() += 1;
+        let what = match what.address {
+            Some(address) if !self.takes(minute, address) => what.without_particulars(),
+            _ => what,
+        };
+        let full = self.minutes.values().map(HashMap::len).sum::<usize>() >= MOST;
+        let counts = self.minutes.entry(minute).or_default();
+        if let Some(count) = counts.get_mut(&what) {
+            *count += 1;
+        } else if full {
+            *counts.entry(what.without_particulars()).or_default() += 1;
         } else {
-            *self.counts.entry(key).or_default() += 1;
+            counts.insert(what, 1);
         }
+    }
+
+    /// Whether a stranger's address still gets a count of its own: anybody can come from many.
+    fn takes(&mut self, minute: i64, address: IpAddr) -> bool {
+        if self.strangers.0 != minute {
+            self.strangers = (minute, HashSet::new());
+        }
+        let addresses = &mut self.strangers.1;
+        addresses.contains(&address)
+            || (addresses.len() < MOST_STRANGERS && addresses.insert(address))
     }
 
     /// Counts a refusal, and says how many its principal has had this minute.
@@ -106,22 +128,22 @@ impl Counts {
 
     /// Takes what was counted in minutes that are over.
     pub fn finished(&mut self, now: OffsetDateTime) -> Vec<Event> {
-        let running = minute_of(now);
-        self.take(|minute| minute < running)
+        let running = self.minutes.split_off(&minute_of(now));
+        events(std::mem::replace(&mut self.minutes, running))
     }
 
     /// Takes everything.
     pub fn all(&mut self) -> Vec<Event> {
-        self.take(|_| true)
+        events(std::mem::take(&mut self.minutes))
     }
+}
 
-    fn take(&mut self, wanted: impl Fn(i64) -> bool) -> Vec<Event> {
-        let taken = self.counts.extract_if(|(minute, _), _| wanted(*minute));
-        let events = taken.map(|((minute, what), count)| what.event(minute, count));
-        let mut events: Vec<Event> = events.collect();
-        events.sort_by_key(|event| event.actor.at);
-        events
-    }
+fn events(minutes: BTreeMap<i64, HashMap<Counted, u64>>) -> Vec<Event> {
+    let of_minute = |(minute, counts): (i64, HashMap<Counted, u64>)| {
+        let counts = counts.into_iter();
+        counts.map(move |(what, count)| what.event(minute, count))
+    };
+    minutes.into_iter().flat_map(of_minute).collect()
 }
 
 fn minute_of(at: OffsetDateTime) -> i64 {
@@ -167,12 +189,12 @@ mod tests {
     #[test]
     fn too_many_different_ones_are_counted_together() {
         let mut counts = Counts::default();
-        for number in 0..MOST + 10 {
+        for number in 0..MOST_STRANGERS + 10 {
             let address = IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
             counts.add(reads("a").from(Some(address)), NOON);
         }
         let taken = counts.all();
-        assert_eq!(taken.len(), MOST + 1);
+        assert_eq!(taken.len(), MOST_STRANGERS + 1);
         let together = taken.iter().find(|event| event.actor.address.is_none());
         assert_eq!(together.unwrap().count, 10);
     }

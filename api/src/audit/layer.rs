@@ -8,8 +8,9 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use percent_encoding::percent_decode_str;
 use portolan_domain::ids::OwnerKey;
-use portolan_storage::{Actor, Event, Outcome};
+use portolan_storage::{Actor, Outcome};
 
 use super::Audit;
 use crate::problem::Problem;
@@ -47,7 +48,15 @@ pub async fn record_refusals(
     // A read that finds nothing is no news; one that is not allowed is.
     if !is_read(&method) || status == 403 {
         let slug = problem.map_or("", Problem::slug);
-        audit.refused(event(actor, &method, &path, slug, status.is_server_error()));
+        let outcome = match slug {
+            "timed-out" | "outcome-unknown" => Outcome::Unknown,
+            _ if status.is_server_error() => Outcome::Failed,
+            _ => Outcome::Refused,
+        };
+        let tried = actor.did("request.refuse").on(format!("{method} {path}"));
+        let mut event = tried.ended(outcome).detail(slug);
+        event.owner = owner_of(&path);
+        audit.refused(event);
     }
     response
 }
@@ -56,22 +65,11 @@ fn is_read(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
 }
 
-fn event(actor: &Actor, method: &Method, path: &str, slug: &str, failed: bool) -> Event {
-    let outcome = if failed {
-        Outcome::Failed
-    } else {
-        Outcome::Refused
-    };
-    let event = actor.did("request.refuse").on(format!("{method} {path}"));
-    let mut event = event.ended(outcome).detail(slug);
-    event.owner = owner_of(path);
-    event
-}
-
 /// The owner in a path, whoever it belongs to: who was tried is what its auditor wants to know.
 fn owner_of(path: &str) -> Option<OwnerKey> {
     let mut segments = path.split('/').skip_while(|segment| *segment != "owners");
-    segments.nth(1)?.parse().ok()
+    let key = percent_decode_str(segments.nth(1)?).decode_utf8().ok()?;
+    key.parse().ok()
 }
 
 #[cfg(test)]
@@ -83,6 +81,7 @@ mod tests {
         let owner = |path| owner_of(path).map(|owner| owner.to_string());
         assert_eq!(owner("/owners/acme/imports").as_deref(), Some("acme"));
         assert_eq!(owner("/candlepin/owners/acme").as_deref(), Some("acme"));
+        assert_eq!(owner("/owners/%61cme").as_deref(), Some("acme"));
         assert_eq!(owner("/owners/a%20b"), None);
         assert_eq!(owner("/owners"), None);
         assert_eq!(owner("/upstream_cas/owners"), None);

@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 pub use layer::{Trail, record_refusals};
 
 use self::counts::{Counted, Counts};
-use crate::clock::Clock;
+use crate::{clock::Clock, limits::address_key};
 
 /// How often the minute's end is looked for.
 const TICK: Duration = Duration::from_secs(1);
@@ -89,6 +89,8 @@ impl Audit {
             request_id: None,
             at: self.clock.now(),
         };
+        // As they are limited: of IPv6, whoever has one address has a network of them.
+        let address = address.map(address_key);
         let what = Counted::of(&nobody, "credential.fail", Outcome::Refused);
         self.waiting().counts.add(what.from(address), nobody.at);
     }

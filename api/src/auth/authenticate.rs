@@ -124,13 +124,24 @@ async fn by_certificate(
         return Err(Refusal::None);
     };
     let by_fingerprint = Lookup::certificate(certificate.sha256);
-    if let Some(known) = find(by_fingerprint, state, address).await? {
+    // What memory knows to count by its fingerprint needs no client CA.
+    if state.keyring.knows(&by_fingerprint)
+        && let Some(known) = find(by_fingerprint, state, address).await?
+    {
         return Ok(known);
     }
-    let subject = certificate.subject.ok_or(Refusal::Certificate)?;
-    find(Lookup::subject(subject.as_str()), state, address)
-        .await?
-        .ok_or(Refusal::Certificate)
+    let subject = certificate.subject(state);
+    let by_subject = subject.map(|name| Lookup::subject(name.as_str()));
+    let is_guess = !by_subject.is_some_and(|subject| state.keyring.knows(&subject));
+    if is_guess {
+        check_guesses(state, address)?;
+    }
+    for lookup in [Some(by_fingerprint), by_subject].into_iter().flatten() {
+        if let Some(known) = ask(lookup, state).await? {
+            return Ok(known);
+        }
+    }
+    Err(Refusal::Certificate)
 }
 
 /// Asks for a credential. Whoever showed too many wrong ones gets only what memory knows: what costs
@@ -143,6 +154,10 @@ pub(super) async fn find(
     if !state.keyring.knows(&lookup) {
         check_guesses(state, address)?;
     }
+    ask(lookup, state).await
+}
+
+async fn ask(lookup: Lookup, state: &AppState) -> Result<Option<Arc<Known>>, Refusal> {
     let found = state.keyring.find(lookup).await;
     found.map_err(|error| Refusal::Other(Box::new(error.into())))
 }
@@ -157,10 +172,10 @@ fn refuse(refusal: Refusal, state: &AppState, address: Option<IpAddr>) -> Proble
     if !refusal.is_a_wrong_credential() {
         return unauthorized(refusal);
     }
-    state.audit.credential_failed(address);
     let taken = address.map_or(Ok(()), |address| state.gate.failed(address, Instant::now()));
-    match taken {
-        Ok(()) => unauthorized(refusal),
-        Err(wait) => unauthorized(Refusal::TooManyGuesses(wait)),
+    if let Err(wait) = taken {
+        return unauthorized(Refusal::TooManyGuesses(wait));
     }
+    state.audit.credential_failed(address);
+    unauthorized(refusal)
 }

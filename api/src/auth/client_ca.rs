@@ -22,6 +22,8 @@ use crate::config::HttpConfig;
 
 /// Chains in memory at most.
 const MOST: u64 = 10_000;
+/// How long a refusal is remembered.
+const REFUSED: Duration = Duration::from_mins(1);
 
 /// A file that holds no client CAs.
 #[derive(Debug, Error)]
@@ -46,6 +48,8 @@ struct Loaded {
     cas: ClientCas,
     /// By all certificates that the client sent.
     verified: Cache<Sha256Digest, Arc<VerifiedClient>>,
+    /// Whom no CA vouches for, for a minute: by then, a certificate may have become valid.
+    refused: Cache<Sha256Digest, ()>,
 }
 
 impl ClientCaStore {
@@ -83,6 +87,10 @@ impl ClientCaStore {
         let loaded = Loaded {
             cas: cas.map_err(|error| wrong(error.to_string()))?,
             verified: Cache::new(MOST),
+            refused: Cache::builder()
+                .max_capacity(MOST)
+                .time_to_live(REFUSED)
+                .build(),
         };
         let current = self.0.current.write();
         *current.unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(loaded));
@@ -126,6 +134,8 @@ impl ClientCaStore {
         let key = Sha256Digest::of(&digests);
         let verified = if let Some(verified) = loaded.verified.get(&key) {
             verified
+        } else if loaded.refused.contains_key(&key) {
+            return None;
         } else {
             match loaded.cas.verify(client, at) {
                 Ok(verified) => {
@@ -134,6 +144,7 @@ impl ClientCaStore {
                     verified
                 }
                 Err(error) => {
+                    loaded.refused.insert(key, ());
                     let sha256 = client.leaf().sha256();
                     tracing::debug!(%sha256, %error, "a client certificate has no subject");
                     return None;

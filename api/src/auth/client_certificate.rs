@@ -4,6 +4,8 @@
 //! judged alike, and for each request: a connection may live for days, while certificates end, and
 //! CAs are taken away.
 
+use std::sync::Arc;
+
 use axum::http::request::Parts;
 use portolan_domain::{
     digest::Sha256Digest, distinguished_name::DistinguishedName, trust::ClientChain,
@@ -14,16 +16,20 @@ use super::proxy_header::forwarded;
 use crate::{problem::Problem, server::Peer, state::AppState};
 
 /// A certificate that the client has the key of, valid now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct PresentedCertificate {
     /// SHA-256 of its DER: by this it may count whoever issued it.
     pub sha256: Sha256Digest,
+    chain: Arc<ClientChain>,
+}
+
+impl PresentedCertificate {
     /// Its subject, only where a client CA vouches for it, and no upstream CA is in its chain.
-    pub subject: Option<DistinguishedName>,
-    /// The first instant at which it is valid.
-    pub not_before: OffsetDateTime,
-    /// The last instant at which it is valid.
-    pub not_after: OffsetDateTime,
+    #[must_use]
+    pub fn subject(&self, state: &AppState) -> Option<DistinguishedName> {
+        let (anchors, now) = (state.anchors.current(), state.clock.now());
+        state.client_cas.subject(&self.chain, &anchors, now)
+    }
 }
 
 /// The certificate of this request's client; none where it has none that is valid now.
@@ -38,33 +44,20 @@ pub fn presented(parts: &Parts, state: &AppState) -> Result<Option<PresentedCert
     let Some(peer) = parts.extensions.get::<Peer>() else {
         return Ok(None);
     };
-    if state
-        .config
-        .http
-        .trusted_proxies
-        .contains(peer.address.ip())
-    {
-        let forwarded = forwarded(&parts.headers)?;
-        return Ok(forwarded.and_then(|chain| judge(&chain, state)));
-    }
-    Ok(peer
-        .certificate
-        .as_ref()
-        .and_then(|chain| judge(chain, state)))
+    let http = &state.config.http;
+    let chain = if http.trusted_proxies.contains(peer.address.ip()) {
+        forwarded(&parts.headers, http.client_certificate_header)?.map(Arc::new)
+    } else {
+        peer.certificate.clone()
+    };
+    Ok(chain.and_then(|chain| valid(chain, state.clock.now())))
 }
 
-fn judge(chain: &ClientChain, state: &AppState) -> Option<PresentedCertificate> {
-    let (leaf, now) = (chain.leaf(), state.clock.now());
-    if let Some(why) = leaf.invalid_at(now) {
-        tracing::debug!(sha256 = %leaf.sha256(), why, "a client certificate does not count");
+fn valid(chain: Arc<ClientChain>, now: OffsetDateTime) -> Option<PresentedCertificate> {
+    let sha256 = chain.leaf().sha256();
+    if let Some(why) = chain.leaf().invalid_at(now) {
+        tracing::debug!(%sha256, why, "a client certificate does not count");
         return None;
     }
-    Some(PresentedCertificate {
-        sha256: leaf.sha256(),
-        subject: state
-            .client_cas
-            .subject(chain, &state.anchors.current(), now),
-        not_before: leaf.not_before(),
-        not_after: leaf.not_after(),
-    })
+    Some(PresentedCertificate { sha256, chain })
 }

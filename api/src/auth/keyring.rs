@@ -1,7 +1,9 @@
-//! The credentials this node has seen. One is asked for again after half a second, so that a
-//! revocation counts within a second everywhere; while the database is away, what was known goes on.
+//! The credentials this node has seen. While the database's pulse beats, memory is right: a change of
+//! any credential makes all of it old at once, and each is then asked for anew, once for all who wait.
+//! While the database is away, what was known goes on.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -10,24 +12,45 @@ use std::{
 };
 
 use moka::sync::Cache;
-use portolan_storage::{Credential, Lookup, SharedSecret, StorageError, Store};
+use portolan_storage::{Credential, CredentialKind, Lookup, SharedSecret, StorageError, Store};
 use time::OffsetDateTime;
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
+};
 use uuid::Uuid;
 
-use crate::patience::patiently;
+use crate::{
+    patience::{LONG, SHORT},
+    pulse::Pulse,
+};
 
-/// How long a credential is believed without asking again.
-const FRESH: Duration = Duration::from_millis(500);
-/// How long a credential goes on while the database is away.
+/// How long credentials go on while the database is away.
 const STALE: Duration = Duration::from_hours(24);
 /// Credentials in memory at most.
 const MOST: u64 = 10_000;
+/// Questions at once: enough that one credential hardly ever waits for another.
+const QUESTIONS: usize = 64;
 
 /// Knows credentials by what callers show; cheap to clone.
 #[derive(Clone)]
-pub struct Keyring {
+pub struct Keyring(Arc<Inner>);
+
+struct Inner {
     store: Store,
-    known: Cache<Lookup, Arc<Known>>,
+    pulse: Pulse,
+    memory: Cache<Lookup, Arc<Entry>>,
+    /// When asking for it failed: whoever waited for that question fails with it.
+    failed: Cache<Lookup, Instant>,
+    questions: Vec<Arc<Mutex<()>>>,
+    hasher: RandomState,
+}
+
+/// What the database said.
+struct Entry {
+    found: Option<Arc<Known>>,
+    generation: Option<i64>,
+    asked: Instant,
 }
 
 /// A credential in memory.
@@ -36,7 +59,6 @@ pub struct Known {
     pub credential: Credential,
     /// An OAuth consumer's secret.
     pub secret: Option<SharedSecret>,
-    asked: Instant,
     uses: Arc<Uses>,
 }
 
@@ -56,54 +78,127 @@ impl Known {
     }
 }
 
+type Found = Option<Arc<Known>>;
+
 impl Keyring {
     /// An empty keyring over a store.
     #[must_use]
-    pub fn new(store: Store) -> Self {
-        let known = Cache::builder()
-            .max_capacity(MOST)
-            .time_to_live(STALE)
-            .build();
-        Self { store, known }
+    pub fn new(store: Store, pulse: Pulse) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            pulse,
+            memory: Cache::new(MOST),
+            failed: Cache::new(MOST),
+            questions: (0..QUESTIONS).map(|_| Arc::default()).collect(),
+            hasher: RandomState::new(),
+        }))
     }
 
-    /// Whether memory knows it, so that asking is cheap.
+    /// Whether memory knows what this finds, so that asking is cheap.
     #[must_use]
     pub fn knows(&self, lookup: &Lookup) -> bool {
-        self.known.contains_key(lookup)
+        self.0.memory.contains_key(lookup)
     }
 
     /// The credential that this finds; none where there is none.
     ///
     /// # Errors
-    /// Where the database failed and memory has nothing.
-    pub async fn find(&self, lookup: Lookup) -> Result<Option<Arc<Known>>, StorageError> {
-        let known = self.known.get(&lookup);
-        if let Some(known) = known.as_ref().filter(|known| known.asked.elapsed() < FRESH) {
-            return Ok(Some(known.clone()));
+    /// Where the database failed and memory has nothing that may go on.
+    pub async fn find(&self, lookup: Lookup) -> Result<Found, StorageError> {
+        let entry = self.0.memory.get(&lookup);
+        let generation = self.0.pulse.generation();
+        if let Some(entry) = &entry
+            && generation.is_some()
+            && entry.generation == generation
+        {
+            return Ok(entry.found.clone());
         }
-        // Before the question, so that an answer is never taken for newer than it is.
-        let asked = Instant::now();
-        let question = self.store.credential(lookup);
-        match (patiently(question, known.is_some()).await, known) {
-            (Ok(Some((credential, secret))), known) => {
-                let uses = known.map(|known| known.uses.clone()).unwrap_or_default();
-                let remembered = Arc::new(Known {
-                    credential,
-                    secret,
-                    asked,
-                    uses,
+        if let Some(entry) = &entry
+            && self.0.pulse.is_away()
+        {
+            return Ok(entry.found.clone());
+        }
+        let silent = self.0.pulse.silent_for();
+        // Slow is not away: while the pulse beats, an old answer might be that of a revoked credential.
+        let away = generation.is_none() && silent.is_none_or(|silent| silent < STALE);
+        match (entry.filter(|_| away), self.ask(lookup, away).await) {
+            (Some(entry), Err(StorageError::Unavailable(_))) => Ok(entry.found.clone()),
+            (_, answer) => answer,
+        }
+    }
+
+    /// Asks the database, once for all who ask for the same.
+    async fn ask(&self, lookup: Lookup, away: bool) -> Result<Found, StorageError> {
+        let started = Instant::now();
+        let known = self.knows(&lookup);
+        let question = self.question(&lookup);
+        let turn = if away && known {
+            // Somebody asks already, and memory can answer meanwhile.
+            question.try_lock_owned().ok()
+        } else {
+            timeout(LONG, question.lock_owned()).await.ok()
+        };
+        let turn = turn.ok_or_else(StorageError::timed_out)?;
+        if let Some(entry) = self.0.memory.get(&lookup).filter(|e| e.asked >= started) {
+            return Ok(entry.found.clone());
+        }
+        if self.0.failed.get(&lookup).is_some_and(|at| at >= started) {
+            return Err(StorageError::timed_out());
+        }
+        let patience = if away && known { SHORT } else { LONG };
+        // On its own: an answer that comes too late for this request is there for the next one.
+        let flight = tokio::spawn(self.clone().refresh(lookup, turn));
+        if let Ok(Ok(answer)) = timeout(patience, flight).await {
+            return answer;
+        }
+        self.0.pulse.note_failure();
+        Err(StorageError::timed_out())
+    }
+
+    async fn refresh(
+        self,
+        lookup: Lookup,
+        _turn: OwnedMutexGuard<()>,
+    ) -> Result<Found, StorageError> {
+        // Before the question, both: what changes while it runs makes its answer old.
+        let (generation, asked) = (self.0.pulse.generation(), Instant::now());
+        let before = self.0.memory.get(&lookup);
+        match self.0.store.credential(lookup).await {
+            Ok(answer) => {
+                let found = answer.map(|(credential, secret)| {
+                    let before = before.and_then(|entry| entry.found.clone());
+                    let uses = before.map(|known| known.uses.clone()).unwrap_or_default();
+                    Arc::new(Known {
+                        credential,
+                        secret,
+                        uses,
+                    })
                 });
-                self.known.insert(lookup, remembered.clone());
-                Ok(Some(remembered))
+                // Of what is not there, only a certificate's fingerprint is remembered: it is asked for
+                // with each request whose certificate counts by its subject.
+                if found.is_some() || lookup.kind == CredentialKind::Certificate {
+                    let entry = Entry {
+                        found: found.clone(),
+                        generation,
+                        asked,
+                    };
+                    self.0.memory.insert(lookup, Arc::new(entry));
+                } else {
+                    self.0.memory.invalidate(&lookup);
+                }
+                Ok(found)
             }
-            (Ok(None), _) => {
-                self.known.invalidate(&lookup);
-                Ok(None)
+            Err(error) => {
+                self.0.failed.insert(lookup, Instant::now());
+                self.0.pulse.note_failure();
+                Err(error)
             }
-            (Err(StorageError::Unavailable(_)), Some(known)) => Ok(Some(known)),
-            (Err(error), _) => Err(error),
         }
+    }
+
+    fn question(&self, lookup: &Lookup) -> Arc<Mutex<()>> {
+        let hash = usize::try_from(self.0.hasher.hash_one(lookup) % QUESTIONS as u64);
+        self.0.questions[hash.unwrap_or_default()].clone()
     }
 
     /// Notes in the database when credentials were last used: once a minute, never per request.
@@ -112,7 +207,8 @@ impl Keyring {
     /// Where the database fails; the next time brings it.
     pub async fn note_uses(&self) -> Result<(), StorageError> {
         let mut news: Vec<(Uuid, i64, Arc<Uses>)> = Vec::new();
-        for (_, known) in &self.known {
+        for (_, entry) in &self.0.memory {
+            let Some(known) = &entry.found else { continue };
             let last = known.uses.last.load(Ordering::Relaxed);
             if last > known.uses.noted.load(Ordering::Relaxed) {
                 news.push((known.credential.id, last, known.uses.clone()));
@@ -126,7 +222,7 @@ impl Keyring {
             .iter()
             .filter_map(|(id, last, _)| Some((*id, instant(*last)?)))
             .collect();
-        self.store.note_uses(&rows).await?;
+        self.0.store.note_uses(&rows).await?;
         for (_, last, uses) in news {
             uses.noted.fetch_max(last, Ordering::Relaxed);
         }

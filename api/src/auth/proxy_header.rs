@@ -7,30 +7,34 @@ use percent_encoding::percent_decode;
 use portolan_domain::trust::{Certificate, ClientChain};
 use sfv::{BareItem, Item, List, ListEntry, Parser};
 
-use crate::problem::Problem;
+use crate::{config::ClientCertificateHeader, problem::Problem};
 
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 const X_SSL_CLIENT_CERT: HeaderName = HeaderName::from_static("x-ssl-client-cert");
 
-/// What the proxy says; none where its client had no certificate.
+/// What the proxy says in its header; none where its client had no certificate.
+///
+/// Only the one header counts that is set: what a proxy does not replace, its client may have written.
 ///
 /// # Errors
 /// 400 where there is more than one certificate for the client, or what there is cannot be read.
-pub fn forwarded(headers: &HeaderMap) -> Result<Option<ClientChain>, Problem> {
-    let standard = one(headers, &CLIENT_CERT)?;
-    let pem = one(headers, &X_SSL_CLIENT_CERT)?;
-    let read = match (standard, pem) {
-        (None, None) => return Ok(None),
-        (Some(_), Some(_)) => {
-            let detail = "The proxy sent both Client-Cert and X-SSL-Client-Cert; one must be \
-                          taken away there, so that no client can add its own.";
-            return Err(Problem::bad_request(detail));
-        }
-        (Some(value), None) => standard_chain(value, headers),
-        (None, Some(value)) => pem_chain(value),
+pub fn forwarded(
+    headers: &HeaderMap,
+    which: ClientCertificateHeader,
+) -> Result<Option<ClientChain>, Problem> {
+    let name = match which {
+        ClientCertificateHeader::Pem => X_SSL_CLIENT_CERT,
+        ClientCertificateHeader::Standard => CLIENT_CERT,
+        ClientCertificateHeader::None => return Ok(None),
     };
-    let name = standard.map_or(X_SSL_CLIENT_CERT, |_| CLIENT_CERT);
+    let Some(value) = one(headers, &name)? else {
+        return Ok(None);
+    };
+    let read = match which {
+        ClientCertificateHeader::Standard => standard_chain(value, headers),
+        _ => pem_chain(value),
+    };
     let unreadable = || {
         Problem::bad_request(format!(
             "The proxy's header {name} holds no certificate that can be read."

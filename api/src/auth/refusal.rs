@@ -87,7 +87,19 @@ fn bad_signature(error: OAuthError) -> Problem {
 fn sentence(error: &OAuthError) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    // Names of parameters stay as they are.
+    let is_name = text
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.contains('_'));
+    let first = letters.next();
+    let first = first.map(|first| {
+        if is_name {
+            first
+        } else {
+            first.to_ascii_uppercase()
+        }
+    });
     first.into_iter().chain(letters).chain(['.']).collect()
 }
 

@@ -1,7 +1,7 @@
 //! `portolan audit`: the log of who did what.
 
 use clap::Subcommand;
-use portolan_storage::{AuditFilter, AuditReport, AuditRow};
+use portolan_storage::{AuditFault, AuditFilter, AuditReport, AuditRow, FaultKind};
 use serde_json::{Value, json};
 
 use super::{
@@ -14,7 +14,11 @@ use crate::view::Timestamp;
 #[derive(Subcommand)]
 pub enum AuditCommand {
     /// Follow every node's chain, and name each row that was changed or is missing
-    Verify,
+    Verify {
+        /// An end that an earlier run printed, NODE=ROWS:HASH, which must still be there; repeat for more
+        #[arg(long, value_parser = expected)]
+        expect: Vec<Expected>,
+    },
     /// Show the newest events
     List {
         /// How many
@@ -26,13 +30,42 @@ pub enum AuditCommand {
 /// Runs a command.
 pub async fn run(context: &Context, command: &AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify => verify(context).await,
+        AuditCommand::Verify { expect } => verify(context, expect).await,
         AuditCommand::List { limit } => list(context, *limit).await,
     }
 }
 
-async fn verify(context: &Context) -> Result<(), CliError> {
-    let report = context.store().await?.verify_audit_log().await?;
+/// An end that was kept elsewhere: with it, even an end that was cut off together with its record shows.
+#[derive(Clone)]
+pub struct Expected {
+    node: String,
+    rows: i64,
+    hash: String,
+}
+
+fn expected(text: &str) -> Result<Expected, String> {
+    let wrong = || "must be NODE=ROWS:HASH, as portolan audit verify prints it".to_owned();
+    let (node, end) = text.rsplit_once('=').ok_or_else(wrong)?;
+    let (rows, hash) = end.split_once(':').ok_or_else(wrong)?;
+    Ok(Expected {
+        node: node.to_owned(),
+        rows: rows.parse().map_err(|_| wrong())?,
+        hash: hash.to_owned(),
+    })
+}
+
+async fn verify(context: &Context, expect: &[Expected]) -> Result<(), CliError> {
+    let store = context.store().await?;
+    let mut report = store.verify_audit_log().await?;
+    for Expected { node, rows, hash } in expect {
+        if store.audit_hash(node, *rows).await?.as_ref() != Some(hash) {
+            report.faults.push(AuditFault {
+                node: node.clone(),
+                sequence: *rows,
+                kind: FaultKind::NotExpected,
+            });
+        }
+    }
     if report.faults.is_empty() {
         return context.print(&shown(&report), || in_words(&report));
     }
@@ -72,11 +105,12 @@ fn shown(report: &AuditReport) -> Value {
 }
 
 fn in_words(report: &AuditReport) -> String {
-    let mut lines = vec![format!("the audit log holds: {} rows", report.rows)];
+    let mut lines = vec![format!(
+        "the audit log holds: {} rows. Keep the ends elsewhere, for --expect:",
+        report.rows
+    )];
     for (node, (rows, hash)) in &report.ends {
-        lines.push(format!(
-            "  {node}: {rows} rows, the last one's hash is {hash}"
-        ));
+        lines.push(format!("  {node}={rows}:{hash}"));
     }
     lines.join("\n")
 }

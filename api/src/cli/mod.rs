@@ -13,6 +13,7 @@ mod context;
 mod db;
 mod demo;
 mod error;
+mod first_key;
 mod import;
 mod key;
 mod manifest;
@@ -166,7 +167,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
 
 async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
     match command {
-        Command::Serve => serve::run(context).await,
+        Command::Serve => Box::pin(serve::run(context)).await,
         Command::Demo(args) => demo::run(context, &args).await,
         Command::Import(args) => import::run(context, &args).await,
         Command::Manifest(command) => manifest::run(context, &command),

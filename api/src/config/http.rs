@@ -27,12 +27,31 @@ pub struct HttpConfig {
     pub tls_key_file: Option<PathBuf>,
     /// The CAs, PEM, whose client certificates have a subject that counts.
     pub client_ca_file: Option<PathBuf>,
-    /// Whose `Client-Cert` and `X-Forwarded-For` are believed.
+    /// Whose word about their clients is believed: the address in `X-Forwarded-For`, and the
+    /// certificate in the header below.
     pub trusted_proxies: TrustedProxies,
+    /// In which header a trusted proxy passes on its client's certificate.
+    pub client_certificate_header: ClientCertificateHeader,
     /// Seconds that requests under way get to end when the service is told to stop.
     pub shutdown_grace_seconds: u64,
     /// What clients may take.
     pub limits: HttpLimits,
+}
+
+/// A header in which a proxy passes on its client's certificate. Certificates are public, so a proxy must
+/// replace what its client wrote there: only the one that is set is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ClientCertificateHeader {
+    /// `X-SSL-Client-Cert`: PEM, percent-encoded, as nginx writes `$ssl_client_escaped_cert`.
+    #[default]
+    #[serde(rename = "X-SSL-Client-Cert")]
+    Pem,
+    /// `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
+    #[serde(rename = "Client-Cert")]
+    Standard,
+    /// None: a trusted proxy tells addresses alone.
+    #[serde(rename = "none")]
+    None,
 }
 
 /// Where certificate and key are.
@@ -45,7 +64,8 @@ pub struct TlsPaths<'a> {
 }
 
 /// The first parts of the service's own paths: a prefix beginning so would hide them.
-const OWN_PATHS: [&str; 7] = [
+const OWN_PATHS: [&str; 8] = [
+    "/audit",
     "/docs",
     "/entitlements",
     "/health",
@@ -66,6 +86,7 @@ impl Default for HttpConfig {
             tls_key_file: None,
             client_ca_file: None,
             trusted_proxies: TrustedProxies::default(),
+            client_certificate_header: ClientCertificateHeader::default(),
             shutdown_grace_seconds: 30,
             limits: HttpLimits::default(),
         }

@@ -24,7 +24,7 @@ use thiserror::Error;
 pub use self::{
     access::{AccessConfig, AuditConfig},
     database::DatabaseConfig,
-    http::{HttpConfig, TlsPaths},
+    http::{ClientCertificateHeader, HttpConfig, TlsPaths},
     http_limits::HttpLimits,
     import::{AnchorConfig, ImportConfig},
     log::{LogConfig, LogFormat},

@@ -1,5 +1,5 @@
-//! How many uploads are received at once: each may take as much disk as a manifest may have bytes,
-//! and one owner's slow ones must not keep the others out.
+//! How many uploads are here at once, since each may take as much disk as a manifest may have bytes,
+//! and how many imports run: one owner's must not keep the others out.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 use portolan_domain::ids::OwnerKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The places of uploads; cheap to clone.
+/// A number of places; cheap to clone.
 #[derive(Clone)]
 pub struct Reception {
     all: Arc<Semaphore>,

@@ -23,7 +23,7 @@ use portolan_storage::{
     Actor, Draft, ImportRecord, ImportTransaction, StorageError, Store, Timings, Upload,
 };
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::{
     parse::{Batch, parse},
@@ -85,7 +85,7 @@ pub struct Importer {
     anchors: AnchorStore,
     spool: Spool,
     reception: Reception,
-    turns: Arc<Semaphore>,
+    turns: Reception,
     clock: Clock,
     limits: Limits,
     http_cdn: HttpCdn,
@@ -109,7 +109,8 @@ impl Importer {
             anchors,
             spool: Spool::new(&spool)?,
             reception: Reception::new(config.receiving, config.receiving_per_owner),
-            turns: Arc::new(Semaphore::new(config.concurrent)),
+            // An owner's imports wait for each other anyway: one must not hold the others' turns.
+            turns: Reception::new(config.concurrent, 1),
             clock,
             limits: config.limits.clone(),
             http_cdn: config.http_cdn(),
@@ -142,9 +143,9 @@ impl Importer {
     }
 
     /// Waits for a turn, at most 30 s; none where there is none.
-    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        let turn = self.turns.clone().acquire_owned();
-        tokio::time::timeout(TURN, turn).await.ok()?.ok()
+    pub async fn turn(&self, owner: &OwnerKey) -> Option<Place> {
+        let turn = self.turns.enter(owner);
+        tokio::time::timeout(TURN, turn).await.ok()?
     }
 
     /// Imports an upload. What was wrong with the manifest is recorded too.

@@ -39,6 +39,7 @@ impl From<StorageError> for Problem {
                 &format!("{error}. Ids are one namespace over all owners; nothing forces this."),
             ),
             StorageError::Unavailable(error) => unavailable(&error),
+            StorageError::Uncertain(error) => uncertain(&error),
             StorageError::MasterKey(_)
             | StorageError::Corrupt { .. }
             | StorageError::Database(_)
@@ -112,7 +113,6 @@ impl From<ImportError> for Problem {
 fn not_found(what: &'static str, name: &str) -> Problem {
     let (slug, title) = match what {
         "owner" => ("owner-not-found", "There is no such owner"),
-        "API key" => ("key-not-found", "There is no such key"),
         _ => ("not-found", "There is no such thing"),
     };
     let detail = format!("There is no {what} {name}.");
@@ -199,6 +199,17 @@ fn unavailable(error: &dyn std::error::Error) -> Problem {
         detail,
     )
     .header(RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
+/// The database went away at the one moment where nobody can tell what became of it.
+fn uncertain(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(error = chain(error), "the outcome of a commit is not known");
+    let title = "The outcome is not known";
+    let detail = "The database went away while it was to keep this. It may have been changed or not: \
+                  look, then try again.";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(status, "outcome-unknown", title, detail)
+        .header(RETRY_AFTER, HeaderValue::from_static("5"))
 }
 
 /// What failed is for the log alone.

@@ -75,7 +75,7 @@ pub struct AuditEvent {
     pub owner_key: Option<String>,
     /// What it touched: a name or an id.
     pub subject: Option<String>,
-    /// `success`, `refused` or `failed`.
+    /// `success`, `refused`, `failed`, or `unknown` where it failed and may have been done.
     pub outcome: String,
     /// More in words.
     pub detail: Option<String>,

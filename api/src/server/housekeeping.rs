@@ -16,6 +16,7 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 pub struct Housekeeping {
     state: AppState,
     auditing: JoinHandle<()>,
+    listening: JoinHandle<()>,
     tidying: JoinHandle<()>,
 }
 
@@ -24,6 +25,7 @@ impl Housekeeping {
     pub fn start(state: &AppState) -> Self {
         Self {
             auditing: tokio::spawn(state.audit.clone().run()),
+            listening: tokio::spawn(state.pulse.clone().run(state.store.clone())),
             tidying: tokio::spawn(tidy(state.clone())),
             state: state.clone(),
         }
@@ -33,9 +35,11 @@ impl Housekeeping {
     pub async fn end(self) {
         self.tidying.abort();
         self.state.audit.stop();
+        self.state.pulse.stop();
         let last_words = async {
-            // It never panics; and if it did, what waits is still there.
+            // They never panic; and if one did, what waits is still there.
             let _ = self.auditing.await;
+            let _ = self.listening.await;
             self.state.audit.flush().await?;
             self.state.keyring.note_uses().await
         };

@@ -7,13 +7,15 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{HttpConfig, TrustedProxies};
+
+use crate::limits::address_key;
 
 type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
@@ -65,7 +67,7 @@ impl Slots {
         if self.exempt.contains(address) {
             return Some(slot);
         }
-        let who = client(address);
+        let who = address_key(address);
         let mut counts = lock(&self.counts);
         let count = counts.entry(who).or_default();
         if *count >= self.per_address {
@@ -94,17 +96,6 @@ impl Drop for Slot {
 
 fn lock(counts: &Counts) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whom an address stands for: with IPv6 a client has a whole /64 (RFC 4291, 2.5.1).
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from_bits(network))
-        }
-        address @ IpAddr::V4(_) => address,
-    }
 }
 
 #[cfg(test)]
@@ -140,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn one_network_of_ipv6_is_one_client() {
-        let of = |text: &str| client(text.parse().unwrap());
+    fn one_network_of_ipv6_is_one_address_key() {
+        let of = |text: &str| address_key(text.parse().unwrap());
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
     }

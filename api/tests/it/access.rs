@@ -34,6 +34,10 @@ fn rule(operation: &str) -> Rule {
     }
 }
 
+/// The form of a signature, with nothing behind it.
+const FORGED: &str = "OAuth oauth_consumer_key=\"x\", oauth_signature_method=\"HMAC-SHA1\", \
+                      oauth_timestamp=\"1\", oauth_nonce=\"1\", oauth_signature=\"x\"";
+
 struct Operation {
     id: String,
     method: Method,
@@ -94,6 +98,7 @@ both_engines! {
         }
         let (start, last) = app.admin.split_at(app.admin.len() - 1);
         let bad = format!("{start}{}", if last == "0" { "1" } else { "0" });
+        let unknown = portolan::auth::Secret::generate().unwrap();
         for operation in operations() {
             let id = &operation.id;
             let allowed = match rule(id) {
@@ -104,11 +109,18 @@ both_engines! {
                 }
                 Rule::Roles(allowed) => allowed,
             };
-            for key in [None, Some("ptl_nonsense"), Some(&*bad)] {
+            for key in [None, Some("ptl_nonsense"), Some(&*bad), Some(unknown.expose())] {
                 let answer = call(&app, &operation, key).await;
                 answer.assert_problem(401, "unauthorized");
                 assert!(answer.header("www-authenticate").starts_with("Bearer "), "{id}");
+                // What stands at the root stands below the prefix, as closed.
+                let path = format!("/candlepin{}", operation.path);
+                let below = Operation { id: id.clone(), path, method: operation.method.clone() };
+                call(&app, &below, key).await.assert_problem(401, "unauthorized");
             }
+            let signed = app.request(operation.method.clone(), &operation.path);
+            let forged = signed.header("authorization", FORGED);
+            app.send(forged).await.assert_problem(401, "unauthorized");
             for (role, key) in keys.iter().filter(|(role, _)| !allowed.contains(role)) {
                 let answer = call(&app, &operation, Some(key)).await;
                 assert_eq!(answer.status, 403, "{id} as {}: {}", role.as_str(), answer.text);
@@ -116,6 +128,12 @@ both_engines! {
             }
             // Lists are cut to the caller's owners instead; see below.
             let of_an_owner = operation.path.contains("acme");
+            let of_all = keys.iter().filter(|(role, _)| allowed.contains(role));
+            for (role, key) in of_all.filter(|_| operation.method != Method::DELETE) {
+                let answer = call(&app, &operation, Some(key)).await;
+                let refused = answer.status == 401 || answer.status == 403;
+                assert!(!refused, "{id} as {}: {}", role.as_str(), answer.text);
+            }
             for (role, key) in strangers.iter().filter(|(role, _)| allowed.contains(role)) {
                 if of_an_owner {
                     let answer = call(&app, &operation, Some(key)).await;

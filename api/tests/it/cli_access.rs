@@ -192,6 +192,12 @@ async fn a_changed_and_a_missing_event_are_found() {
     );
     let said = desk.done(&["audit", "verify"]).await;
     assert!(said.starts_with("the audit log holds: 3 rows"), "{said}");
+    let kept = said.lines().nth(1).unwrap().trim().to_owned();
+    desk.done(&["audit", "verify", "--expect", &kept]).await;
+    let other = kept.replace("=3:", "=2:");
+    let refused = desk.run(&["audit", "verify", "--expect", &other]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    desk.refused(2, &["audit", "verify", "--expect", "x"]).await;
     let listed = desk.json(&["audit", "list", "--limit", "2"]).await;
     assert_eq!(listed[0]["subject"], "c");
     assert_eq!(listed[0]["principalKind"], "local");

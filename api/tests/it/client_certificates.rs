@@ -7,7 +7,7 @@ use openssl::{
     ssl::{SslContextBuilder, SslSession, SslSessionCacheMode, SslVersion},
 };
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use portolan::config::HttpConfig;
+use portolan::config::{ClientCertificateHeader, HttpConfig};
 use portolan_domain::build::Authority;
 use portolan_storage::{Identity, Role};
 use serde_json::Value;
@@ -180,17 +180,18 @@ fn escaped(authority: &Authority) -> String {
     percent_encode(pem.as_bytes(), NON_ALPHANUMERIC).to_string()
 }
 
+/// A server with a trusted proxy, which passes certificates on in this header.
+async fn behind_a_proxy(client_ca: &Authority, header: ClientCertificateHeader) -> Server {
+    trusting(client_ca, |http| {
+        http.trusted_proxies = vec!["127.0.0.2/32".to_owned()].try_into().unwrap();
+        http.client_certificate_header = header;
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trusted_proxys_header_is_judged_as_a_handshake_is() {
     let client_ca = ca("Client CA");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("clients.pem");
-    std::fs::write(&file, client_ca.certificate_pem().unwrap()).unwrap();
-    let server = Server::start(|http| {
-        http.client_ca_file = Some(file.clone());
-        http.trusted_proxies = vec!["127.0.0.2/32".to_owned()].try_into().unwrap();
-    })
-    .await;
     let between = intermediate(&client_ca, "Between");
     let (direct, below) = (leaf(&client_ca, "edge-1"), leaf(&between, "edge-2"));
     let cert = |authority: &Authority| ("Client-Cert", binary(authority));
@@ -199,43 +200,58 @@ async fn a_trusted_proxys_header_is_judged_as_a_handshake_is() {
         "Client-Cert-Chain",
         format!("{}, {}", binary(&client_ca), binary(&between)),
     );
-    for (headers, subject) in [
-        (vec![cert(&direct)], Some("CN=edge-1")),
-        (vec![pem(&direct)], Some("CN=edge-1")),
-        (vec![cert(&below), chain.clone()], Some("CN=edge-2")),
-        (vec![cert(&below)], None),
-        (vec![cert(&ca("edge-1"))], None),
+    let standard = behind_a_proxy(&client_ca, ClientCertificateHeader::Standard).await;
+    let nginx = behind_a_proxy(&client_ca, ClientCertificateHeader::Pem).await;
+    for (server, headers, subject) in [
+        (&standard, vec![cert(&direct)], Some("CN=edge-1")),
+        (&nginx, vec![pem(&direct)], Some("CN=edge-1")),
+        // What its client wrote beside it counts for nothing.
+        (&nginx, vec![pem(&direct), cert(&below)], Some("CN=edge-1")),
+        (
+            &standard,
+            vec![cert(&below), chain.clone()],
+            Some("CN=edge-2"),
+        ),
+        (&standard, vec![cert(&below)], None),
+        (&standard, vec![cert(&ca("edge-1"))], None),
     ] {
-        let (status, body) = forwarded(&server, true, &headers).await;
+        let (status, body) = forwarded(server, true, &headers).await;
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(status, 200);
         assert_eq!(body["subject"].as_str(), subject);
         assert!(body["sha256"].is_string());
         // From anybody else it is ignored.
-        assert_eq!(
-            forwarded(&server, false, &headers).await,
-            (200, "null".to_owned())
-        );
+        let elsewhere = forwarded(server, false, &headers).await;
+        assert_eq!(elsewhere, (200, "null".to_owned()));
     }
-    for headers in [
-        vec![],
-        vec![("Client-Cert", String::new())],
-        vec![cert(&leaf_valid(&client_ca, "edge-1", ended()))],
+    let off = behind_a_proxy(&client_ca, ClientCertificateHeader::None).await;
+    for (server, headers) in [
+        (&standard, vec![]),
+        (&standard, vec![("Client-Cert", String::new())]),
+        (
+            &standard,
+            vec![cert(&leaf_valid(&client_ca, "edge-1", ended()))],
+        ),
+        (&standard, vec![pem(&direct)]),
+        (&nginx, vec![cert(&direct)]),
+        (&off, vec![cert(&direct)]),
+        (&off, vec![pem(&direct)]),
     ] {
-        assert_eq!(
-            forwarded(&server, true, &headers).await,
-            (200, "null".to_owned())
-        );
+        let nobody = forwarded(server, true, &headers).await;
+        assert_eq!(nobody, (200, "null".to_owned()));
     }
-    for headers in [
-        vec![cert(&direct), cert(&direct)],
-        vec![cert(&direct), pem(&direct)],
-        vec![("Client-Cert", "edge-1".to_owned())],
-        vec![("Client-Cert", ":bm9uZQ==:".to_owned())],
-        vec![("X-SSL-Client-Cert", "none".to_owned())],
-        vec![cert(&direct), ("Client-Cert-Chain", "none".to_owned())],
+    for (server, headers) in [
+        (&standard, vec![cert(&direct), cert(&direct)]),
+        (&nginx, vec![pem(&direct), pem(&direct)]),
+        (&standard, vec![("Client-Cert", "edge-1".to_owned())]),
+        (&standard, vec![("Client-Cert", ":bm9uZQ==:".to_owned())]),
+        (&nginx, vec![("X-SSL-Client-Cert", "none".to_owned())]),
+        (
+            &standard,
+            vec![cert(&direct), ("Client-Cert-Chain", "none".to_owned())],
+        ),
     ] {
-        let (status, body) = forwarded(&server, true, &headers).await;
+        let (status, body) = forwarded(server, true, &headers).await;
         assert_eq!(status, 400, "{body}");
     }
 }

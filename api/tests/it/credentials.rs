@@ -1,6 +1,8 @@
 //! What becomes of credentials: their end, their last use, and how often somebody may try.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc, time::Instant};
+
+use futures_util::FutureExt;
 
 use portolan_domain::ids::OwnerKey;
 use portolan_storage::{Identity, Lookup, NewCredential, Role, both_engines};
@@ -114,6 +116,50 @@ both_engines! {
         assert_eq!(get(&app, &known).await.status, 200);
         assert_eq!(get(&app, &unknown_here).await.status, 200);
         get(&app, "ptl_guess").await.assert_problem(401, "unauthorized");
+    }
+
+    async fn a_flood_does_not_keep_a_revoked_key_alive(database: TestDatabase) {
+        let app = Arc::new(TestApp::start(database).await);
+        let key = app.key(Role::Proxy, &[]).await;
+        let flood = |_| {
+            let (app, key) = (app.clone(), key.clone());
+            tokio::spawn(async move {
+                // Each asks until it is refused, and the database for each.
+                let path = "/entitlements/nothing/cdn_info";
+                let mut last = Instant::now();
+                while app.send(app.request(Method::GET, path).bearer_auth(&key)).await.status == 404 {
+                    last = Instant::now();
+                }
+                last
+            })
+        };
+        let flooding: Vec<_> = (0..64).map(flood).collect();
+        let seen = async || get(&app, &key).await.status == 403;
+        eventually("the key is known", seen).await;
+        app.state.store.revoke_credential("proxy-", &by()).await.unwrap();
+        let revoked = Instant::now();
+        for last in futures_util::future::join_all(flooding).await {
+            let after = last.unwrap().saturating_duration_since(revoked);
+            assert!(after < std::time::Duration::from_secs(3), "{after:?} after its revocation");
+        }
+    }
+
+    async fn a_known_credential_costs_no_query(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        let key = app.key(Role::Manager, &[]).await;
+        eventually("the pulse beats", || async { app.state.pulse.generation().is_some() }).await;
+        let lookup = Lookup::api_key(key.parse_secret());
+        let fingerprint = Lookup::certificate(key.parse_secret());
+        for lookup in [lookup, fingerprint] {
+            let first = app.state.keyring.find(lookup).await.unwrap();
+            assert!(app.state.keyring.knows(&lookup));
+            let again = app.state.keyring.find(lookup).now_or_never();
+            let again = again.expect("it asked the database").unwrap();
+            assert_eq!(first.is_some(), again.is_some());
+        }
+        let unknown = Lookup::oauth("nobody");
+        app.state.keyring.find(unknown).await.unwrap();
+        assert!(!app.state.keyring.knows(&unknown), "what may be made any time is asked for");
     }
 
     async fn one_principals_writes_are_bounded(database: TestDatabase) {

@@ -128,7 +128,7 @@ both_engines! {
 
         let replayed = raw(&app, &request).await;
         assert!(replayed.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{replayed}");
-        assert!(replayed.contains("Oauth_nonce was used before"), "{replayed}");
+        assert!(replayed.contains("oauth_nonce was used before"), "{replayed}");
         assert!(!replayed.contains("PRIVATE KEY"), "{replayed}");
         // The signature is for this path alone.
         let elsewhere = path.replace("0001", "0002");

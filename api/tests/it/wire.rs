@@ -170,7 +170,7 @@ async fn show_presented(
 ) -> Result<Json<Value>, Problem> {
     let (parts, _) = request.into_parts();
     let shown = presented(&parts, &state)?.map(|certificate| {
-        json!({ "sha256": certificate.sha256.to_string(), "subject": certificate.subject })
+        json!({ "sha256": certificate.sha256.to_string(), "subject": certificate.subject(&state) })
     });
     Ok(Json(shown.unwrap_or_default()))
 }

@@ -222,8 +222,10 @@ impl Certificate {
     #[must_use]
     pub fn issued(&self, other: &Self) -> bool {
         let named = same_name(&self.x509, &other.x509);
-        let key = self.public_key();
-        let signed = named && key.is_ok_and(|key| other.x509.verify(&key).unwrap_or(false));
+        let signed = named
+            && self
+                .public_key()
+                .is_ok_and(|key| other.x509.verify(&key).unwrap_or(false));
         // OpenSSL leaves the reason behind for whoever asks it next on this thread.
         drop(ErrorStack::get());
         signed

@@ -39,10 +39,12 @@ pub(crate) async fn append(
             .exec_without_returning(transaction)
             .await?;
     }
+    let mac = mac(&end, key)?;
     let end = audit_nodes::ActiveModel {
         node: sea_orm::ActiveValue::Unchanged(end.node),
         sequence: Set(end.sequence),
         hash: Set(end.hash),
+        mac: Set(mac),
     };
     audit_nodes::Entity::update(end)
         .validate()?
@@ -71,6 +73,8 @@ async fn locked_end(transaction: &DatabaseTransaction, node: &str) -> Result<aud
         node: Set(node.to_owned()),
         sequence: Set(0),
         hash: Set(BEGINNING.to_owned()),
+        // Before the first row is written there is nothing to vouch for.
+        mac: Set(String::new()),
     };
     // Two programs of one node may both begin it.
     audit_nodes::Entity::insert(beginning)
@@ -119,6 +123,15 @@ fn row_of(event: Event, end: &audit_nodes::Model, key: &SealingKey) -> Result<au
     };
     row.hash = hash(&row, key)?;
     Ok(row)
+}
+
+/// What vouches for a chain's end. Under another purpose than the rows' hashes, so that no row's hash
+/// can stand here.
+pub(super) fn mac(end: &audit_nodes::Model, key: &SealingKey) -> Result<String> {
+    let text = serde_json::json!([end.node, end.sequence, end.hash]).to_string();
+    Ok(key
+        .authenticate("audit log end", text.as_bytes())?
+        .to_string())
 }
 
 /// The hash of a row: HMAC-SHA256 over a JSON array of all that it says, the hash before it included.

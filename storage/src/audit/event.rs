@@ -61,6 +61,8 @@ pub enum Outcome {
     Refused,
     /// It failed here; nothing was changed.
     Failed,
+    /// It failed here, and may have been done: then another row says so.
+    Unknown,
 }
 
 impl Outcome {
@@ -71,6 +73,7 @@ impl Outcome {
             Self::Success => "success",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Unknown => "unknown",
         }
     }
 }

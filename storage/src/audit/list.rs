@@ -31,7 +31,7 @@ pub struct AuditRow {
     pub owner_key: Option<String>,
     /// What it touched.
     pub subject: Option<String>,
-    /// `success`, `refused` or `failed`.
+    /// `success`, `refused`, `failed` or `unknown`.
     pub outcome: String,
     /// More in words.
     pub detail: Option<String>,

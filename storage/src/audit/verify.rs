@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::append::{BEGINNING, hash};
+use super::append::{BEGINNING, hash, mac};
 use crate::{
     entity::{audit_log, audit_nodes},
     error::Result,
@@ -39,8 +39,10 @@ pub enum FaultKind {
     },
     /// The row does not follow the one before it.
     Detached,
-    /// The chain's recorded end is not the hash of its last row.
+    /// The chain's recorded end is not its last row, or was not written by a node of this instance.
     End,
+    /// The row is not the one that somebody remembers.
+    NotExpected,
 }
 
 impl fmt::Display for AuditFault {
@@ -62,9 +64,15 @@ impl fmt::Display for AuditFault {
                 f,
                 "row {sequence} of node {node} does not follow the one before it"
             ),
+            FaultKind::NotExpected => {
+                write!(
+                    f,
+                    "row {sequence} of node {node} is not the one that was expected"
+                )
+            }
             FaultKind::End => write!(
                 f,
-                "the recorded end of node {node} is not its last row, {sequence}"
+                "the recorded end of node {node}, row {sequence}, is gone or was changed"
             ),
         }
     }
@@ -121,6 +129,19 @@ impl Store {
         Ok(report)
     }
 
+    /// The hash of one row, if it is there.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn audit_hash(&self, node: &str, sequence: i64) -> Result<Option<String>> {
+        let row = audit_log::Entity::find()
+            .filter(audit_log::Column::Node.eq(node))
+            .filter(audit_log::Column::Sequence.eq(sequence))
+            .one(&self.database)
+            .await?;
+        Ok(row.map(|row| row.hash))
+    }
+
     async fn follow(
         &self,
         node: &str,
@@ -145,17 +166,22 @@ impl Store {
                     chain.fault(row.sequence, FaultKind::End);
                 }
             }
-            if (rows.len() as u64) < BATCH || chain.faults.len() >= MOST_FAULTS {
+            if chain.faults.len() >= MOST_FAULTS {
+                return Ok(chain);
+            }
+            if (rows.len() as u64) < BATCH {
                 break;
             }
         }
         match end {
+            Some(end) if mac(end, &key)? != end.mac => chain.fault(end.sequence, FaultKind::End),
             Some(end) if end.sequence > chain.sequence => {
                 chain.fault(chain.sequence + 1, FaultKind::Missing { to: end.sequence });
             }
             Some(_) => {}
             None => chain.fault(chain.sequence, FaultKind::End),
         }
+        chain.faults.dedup();
         Ok(chain)
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     audit::Actor,
     entity::{api_key_owners, api_keys},
     error::{Result, StorageError, is_duplicate},
+    generation::credentials_changed,
     ids::new_id,
     store::Store,
     times,
@@ -81,6 +82,7 @@ impl Store {
             };
             bound.insert(&*transaction).await?;
         }
+        credentials_changed(&transaction).await?;
         let stored = load(&*transaction, row).await?;
         let kind = lookup.kind.as_str();
         let detail = format!("{kind} with the role {}", new.role.as_str());

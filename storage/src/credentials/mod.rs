@@ -21,6 +21,7 @@ use crate::{
     audit::Actor,
     entity::{api_key_owners, api_keys, owners},
     error::{Result, StorageError},
+    generation::credentials_changed,
     seal::Place,
     store::Store,
 };
@@ -117,6 +118,7 @@ impl Store {
             let (what, name) = ("credential", name.to_owned());
             return Err(StorageError::NotFound { what, name });
         }
+        credentials_changed(&transaction).await?;
         transaction
             .commit(by.did("credential.revoke").on(name))
             .await

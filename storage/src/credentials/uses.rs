@@ -21,8 +21,11 @@ impl Store {
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn note_uses(&self, uses: &[(Uuid, OffsetDateTime)]) -> Result<()> {
+        // In one order on all nodes: two that hold what the other one wants next would be stuck.
+        let mut uses = uses.to_vec();
+        uses.sort_unstable();
         let transaction = self.write().await?;
-        for (id, at) in uses {
+        for (id, at) in &uses {
             let older = Condition::any()
                 .add(api_keys::Column::LastUsedAt.is_null())
                 .add(api_keys::Column::LastUsedAt.lt(times::kept(*at)));

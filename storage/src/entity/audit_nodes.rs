@@ -9,6 +9,7 @@ pub struct Model {
     pub node: String,
     pub sequence: i64,
     pub hash: String,
+    pub mac: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

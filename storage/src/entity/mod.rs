@@ -7,6 +7,7 @@ pub mod audit_nodes;
 pub mod cdns;
 pub mod entitlement_ids;
 pub mod entitlements;
+pub mod generations;
 pub mod imports;
 pub mod instance_secrets;
 pub mod manifest_files;

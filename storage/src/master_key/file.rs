@@ -2,13 +2,14 @@
 
 use std::{
     fmt::Write as _,
-    fs::{self, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    os::unix::fs::MetadataExt,
+    path::Path,
 };
 
 use portolan_domain::digest::Sha256Digest;
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -61,34 +62,38 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> StorageError {
 /// Writes a file that must not exist, readable by its owner alone, whole before it has its name:
 /// two programs that start at once agree on one key.
 pub(super) fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = write_draft(path, content)?;
-    let named = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    named.and_then(|()| sync_folder(path))
+    let draft = draft_beside(path, content)?;
+    draft.persist_noclobber(path).map_err(|error| error.error)?;
+    folder_of(path)?.sync_all()
 }
 
-/// Writes a file beside the one that is meant, on the disk and readable by its owner alone.
-pub(super) fn write_draft(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
-    let draft = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        fs::remove_file(&draft)?;
-        return Err(error);
-    }
-    Ok(draft)
+/// Replaces a file by one with this content: whoever reads it sees the old one or the new one.
+pub(super) fn write_over(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = draft_beside(path, content)?;
+    draft.persist(path).map_err(|error| error.error)?;
+    folder_of(path)?.sync_all()
 }
 
-/// A new name is on the disk once its folder is.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+/// A file beside the one that is meant, on the disk, readable by its owner alone. Its name is random,
+/// so that what a killed program left behind is in nobody's way.
+fn draft_beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    let mut draft = tempfile::Builder::new()
+        .prefix(".master-key-")
+        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    draft.write_all(content)?;
+    draft.as_file().sync_all()?;
+    Ok(draft)
+}
+
+/// The folder of a file. A new name is on the disk once its folder is.
+pub(super) fn folder_of(path: &Path) -> io::Result<File> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))
 }
 
 fn from_hex(text: &str) -> Option<SealingKey> {

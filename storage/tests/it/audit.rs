@@ -130,7 +130,22 @@ both_engines! {
         raw.run(forged).await;
         raw.run("UPDATE audit_nodes SET sequence = 6, hash = (SELECT hash FROM audit_log \
                  WHERE sequence = 6)").await;
-        assert_eq!(faults(&database.store).await, [(6, FaultKind::Changed)]);
+        let found = faults(&database.store).await;
+        assert_eq!(found, [(6, FaultKind::Changed), (6, FaultKind::End)]);
+    }
+
+    async fn an_end_that_was_set_back_is_found(database: TestDatabase) {
+        // The hash of row 3 stands in row 3; what vouches for it as an end stands nowhere.
+        let raw = Raw::of(&database).await;
+        filled(&database.store).await;
+        raw.run("DELETE FROM audit_log WHERE sequence > 3").await;
+        raw.run("UPDATE audit_nodes SET sequence = 3, hash = (SELECT hash FROM audit_log \
+                 WHERE sequence = 3)").await;
+        assert_eq!(faults(&database.store).await, [(3, FaultKind::End)]);
+        raw.run("DELETE FROM audit_log").await;
+        let zero = "0".repeat(64);
+        raw.run(&format!("UPDATE audit_nodes SET sequence = 0, hash = '{zero}'")).await;
+        assert_eq!(faults(&database.store).await, [(0, FaultKind::End)]);
     }
 
     async fn nodes_have_chains_of_their_own(database: TestDatabase) {

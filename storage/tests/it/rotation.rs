@@ -73,6 +73,27 @@ both_engines! {
         everything_opens(&opened(&database).await.unwrap()).await;
     }
 
+    async fn rotations_and_preparations_at_once_leave_a_key_that_opens(database: TestDatabase) {
+        filled(&database).await;
+        for _ in 0..4 {
+            let mut work = tokio::task::JoinSet::new();
+            for number in 0..4 {
+                let store = opened(&database).await.unwrap();
+                work.spawn(async move {
+                    if number % 2 == 0 {
+                        store.rotate_master_key(&by()).await.map(drop)
+                    } else {
+                        store.prepare_master_key().await
+                    }
+                });
+            }
+            for done in work.join_all().await {
+                done.unwrap();
+            }
+            everything_opens(&opened(&database).await.unwrap()).await;
+        }
+    }
+
     async fn a_rotation_waits_for_imports_and_imports_for_it(database: TestDatabase) {
         create_owners(&database.store, &["a", "b", "c"]).await;
         let mut work = tokio::task::JoinSet::new();

@@ -1,8 +1,12 @@
 //! `GET /entitlements/{entitlement_id}/cdn_info`: asked once per content request.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, Method},
+    response::Response,
+};
 
-use super::path::{EntitlementPath, find, send};
+use super::path::{EntitlementPath, count_read, find, send};
 use crate::{
     auth::Reader,
     extract::Path,
@@ -34,12 +38,12 @@ pub async fn get_cdn_info(
     Reader(caller): Reader,
     State(state): State<AppState>,
     Path(path): Path<EntitlementPath>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = find(&path, &caller, &state).await?;
     let body = found.answer.json.clone();
-    state
-        .audit
-        .key_material_read(&caller.by, &found.answer.owner);
-    Ok(send(&found, "application/json", body, &headers))
+    let response = send(&found, "application/json", body, &headers);
+    count_read(&response, &method, &found, &caller, &state);
+    Ok(response)
 }

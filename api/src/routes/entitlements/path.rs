@@ -2,7 +2,7 @@
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use portolan_domain::ids::EntitlementId;
@@ -75,6 +75,21 @@ pub fn send(found: &Cached, kind: &'static str, body: Bytes, headers: &HeaderMap
         answered.insert(header::WARNING, warning);
     }
     response
+}
+
+/// Counts a private key that goes out: neither the head of an answer nor the word that it is unchanged
+/// holds one.
+pub fn count_read(
+    response: &Response,
+    method: &Method,
+    found: &Cached,
+    caller: &Caller,
+    state: &AppState,
+) {
+    if response.status() == StatusCode::OK && *method != Method::HEAD {
+        let owner = &found.answer.owner;
+        state.audit.key_material_read(&caller.by, owner);
+    }
 }
 
 /// `If-None-Match`, compared weakly (RFC 9110, 13.1.2).

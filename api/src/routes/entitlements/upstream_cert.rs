@@ -2,11 +2,11 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     response::Response,
 };
 
-use super::path::{EntitlementPath, find, send};
+use super::path::{EntitlementPath, count_read, find, send};
 use crate::{
     auth::Reader,
     extract::Path,
@@ -38,6 +38,7 @@ pub async fn get_upstream_cert(
     Reader(caller): Reader,
     State(state): State<AppState>,
     Path(path): Path<EntitlementPath>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = find(&path, &caller, &state).await?;
@@ -51,8 +52,7 @@ pub async fn get_upstream_cert(
             detail,
         )
     })?;
-    state
-        .audit
-        .key_material_read(&caller.by, &found.answer.owner);
-    Ok(send(&found, "text/plain; charset=utf-8", body, &headers))
+    let response = send(&found, "text/plain; charset=utf-8", body, &headers);
+    count_read(&response, &method, &found, &caller, &state);
+    Ok(response)
 }

@@ -128,7 +128,6 @@ pub async fn create_import(
     let room = importer.place(&owner).await.ok_or_else(busy)?;
     let pace = Pace::new(&state.config.http.limits);
     let upload = receive(request, importer.spool(), importer.upload_limit(), pace).await?;
-    drop(room);
     if skip && let Some(same) = state.store.current_import(&owner).await? {
         let before = same.upload.as_ref().map(|before| before.sha256);
         if before == Some(upload.sha256) {
@@ -138,10 +137,11 @@ pub async fn create_import(
         }
     }
     // Only now: a client that sends slowly must not keep the others from their turn.
-    let turn = importer.turn().await.ok_or_else(busy)?;
+    let turn = importer.turn(&owner).await.ok_or_else(busy)?;
     // On its own: a client that goes away now still gets its import, and its record.
     let import = async move {
-        let _turn = turn;
+        // Both until the end: the upload takes its disk for as long.
+        let _held = (room, turn);
         run(&state, &owner, upload, options).await
     };
     let running = tokio::spawn(import.in_current_span());

@@ -1,0 +1,111 @@
+//! Whether the database is there, and whether credentials have changed: asked four times a second over
+//! a connection of its own, so that a flood of requests cannot keep this node from learning of a
+//! revocation. While it beats, what memory has of credentials is right and costs no query.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use portolan_storage::{StorageError, Store};
+use tokio::{sync::Notify, time::timeout};
+
+use crate::server::close;
+
+/// How often the database is asked.
+const BEAT: Duration = Duration::from_millis(250);
+/// How long a beat may take.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a beat is believed: with the one that is under way, a revocation counts within a second.
+const BELIEVED: Duration = Duration::from_millis(700);
+
+/// The database's pulse; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Pulse(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    last: Mutex<Option<Beat>>,
+    /// When a question of somebody else's failed.
+    failed: Mutex<Option<Instant>>,
+    stop: Notify,
+}
+
+#[derive(Clone, Copy)]
+struct Beat {
+    generation: i64,
+    /// Before the question, so that an answer is never taken for newer than it is.
+    asked: Instant,
+}
+
+impl Pulse {
+    fn last(&self) -> Option<Beat> {
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A question failed: while the pulse is silent too, others need not try for a moment.
+    pub fn note_failure(&self) {
+        let now = Some(Instant::now());
+        *self.0.failed.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Whether the database is silent, and somebody has just found that out: then memory answers at
+    /// once. Now and then somebody asks all the same, in case that only the pulse is cut off.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        let failed = *self.0.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.generation().is_none() && failed.is_some_and(|at| at.elapsed() < BEAT)
+    }
+
+    /// How often credentials have changed; none while that is not known.
+    #[must_use]
+    pub fn generation(&self) -> Option<i64> {
+        let beat = self.last()?;
+        (beat.asked.elapsed() < BELIEVED).then_some(beat.generation)
+    }
+
+    /// For how long nothing was heard of the database; none where nothing ever was.
+    #[must_use]
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.last().map(|beat| beat.asked.elapsed())
+    }
+
+    /// Ends [`Pulse::run`].
+    pub fn stop(&self) {
+        self.0.stop.notify_one();
+    }
+
+    /// Listens, until [`Pulse::stop`].
+    pub async fn run(self, store: Store) {
+        let mut connection = None;
+        let mut ticks = tokio::time::interval(BEAT);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.0.stop.notified() => break,
+            }
+            let asked = Instant::now();
+            match timeout(PATIENCE, ask(&store, &mut connection)).await {
+                Ok(Ok(generation)) => {
+                    let beat = Some(Beat { generation, asked });
+                    *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = beat;
+                }
+                // A connection in the middle of a question is of no use for the next one.
+                Ok(Err(_)) | Err(_) => connection = None,
+            }
+        }
+        if let Some(open) = connection {
+            close(open).await;
+        }
+    }
+}
+
+async fn ask(store: &Store, connection: &mut Option<Store>) -> Result<i64, StorageError> {
+    let open = match connection.take() {
+        Some(open) => open,
+        None => store.on_its_own().await?,
+    };
+    let generation = connection.insert(open).credentials_generation().await?;
+    Ok(generation)
+}
