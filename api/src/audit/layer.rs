@@ -13,17 +13,28 @@ use portolan_domain::ids::OwnerKey;
 use portolan_storage::{Actor, Outcome};
 
 use super::Audit;
-use crate::problem::Problem;
+use crate::{auth::masked, problem::Problem};
 
 /// What becomes known of a request on its way in, for its way out.
 #[derive(Clone, Default)]
-pub struct Trail(Arc<OnceLock<Actor>>);
+pub struct Trail(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    actor: OnceLock<Actor>,
+    owner: OnceLock<OwnerKey>,
+}
 
 impl Trail {
     /// Whose request it is.
     pub fn belongs_to(&self, actor: &Actor) {
         // One request has one credential: the first word counts.
-        let _ = self.0.set(actor.clone());
+        let _ = self.0.actor.set(actor.clone());
+    }
+
+    /// Whose it is that was asked for, where the path does not say so.
+    pub fn concerns(&self, owner: &OwnerKey) {
+        let _ = self.0.owner.set(owner.clone());
     }
 }
 
@@ -35,14 +46,15 @@ pub async fn record_refusals(
 ) -> Response {
     let trail = Trail::default();
     request.extensions_mut().insert(trail.clone());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
+    let path = masked(request.uri().path()).into_owned();
     let response = next.run(request).await;
     let status = response.status();
     let refused = status.is_client_error() || status.is_server_error();
     let problem = response.extensions().get::<Problem>();
     // A refused import has a record, which wrote its row.
     let recorded = problem.is_some_and(Problem::is_recorded);
-    let Some(actor) = trail.0.get().filter(|_| refused && !recorded) else {
+    let Some(actor) = trail.0.actor.get().filter(|_| refused && !recorded) else {
         return response;
     };
     // A read that finds nothing is no news; one that is not allowed is.
@@ -55,7 +67,7 @@ pub async fn record_refusals(
         };
         let tried = actor.did("request.refuse").on(format!("{method} {path}"));
         let mut event = tried.ended(outcome).detail(slug);
-        event.owner = owner_of(&path);
+        event.owner = trail.0.owner.get().cloned().or_else(|| owner_of(&path));
         audit.refused(event);
     }
     response

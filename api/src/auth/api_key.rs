@@ -3,7 +3,7 @@
 //! The prefix lets secret scanners find a leaked key, and the checksum lets a mistyped one be refused
 //! without asking the database.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use portolan_domain::digest::Sha256Digest;
 use thiserror::Error;
@@ -74,6 +74,23 @@ impl Secret {
     }
 }
 
+/// A text for logs and records, without the keys that somebody put where they do not belong.
+#[must_use]
+pub fn masked(text: &str) -> Cow<'_, str> {
+    if !text.contains(PREFIX) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split(PREFIX);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        shown.push_str(PREFIX);
+        shown.push('…');
+        shown.push_str(rest);
+    }
+    Cow::Owned(shown)
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ptl_…")
@@ -106,5 +123,8 @@ mod tests {
             assert!(Secret::parse(bad).is_err(), "{bad} was taken");
         }
         assert!(!format!("{key:?}").contains(&key.expose()[8..]));
+        let path = format!("/owners/{}/x", key.expose());
+        assert_eq!(masked(&path), "/owners/ptl_…/x");
+        assert_eq!(masked("/owners/acme"), "/owners/acme");
     }
 }

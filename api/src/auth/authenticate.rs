@@ -63,7 +63,8 @@ pub async fn authenticate(parts: &Parts, state: &AppState) -> Result<Caller, Pro
             .map(|id: &RequestId| id.0.to_string()),
         at: now,
     };
-    if let Some(trail) = parts.extensions.get::<Trail>() {
+    let trail = parts.extensions.get::<Trail>().cloned();
+    if let Some(trail) = &trail {
         trail.belongs_to(&by);
     }
     let is_write = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method);
@@ -71,7 +72,7 @@ pub async fn authenticate(parts: &Parts, state: &AppState) -> Result<Caller, Pro
         .gate
         .pass(credential.id, is_write, Instant::now())
         .map_err(|wait| too_many("This credential asks for more than it may.", wait))?;
-    Ok(Caller::new(known, by))
+    Ok(Caller::new(known, by, trail))
 }
 
 fn address_of(parts: &Parts, state: &AppState) -> Option<IpAddr> {
@@ -134,7 +135,7 @@ async fn by_certificate(
     let by_subject = subject.map(|name| Lookup::subject(name.as_str()));
     let is_guess = !by_subject.is_some_and(|subject| state.keyring.knows(&subject));
     if is_guess {
-        check_guesses(state, address)?;
+        check_lookups(state, address)?;
     }
     for lookup in [Some(by_fingerprint), by_subject].into_iter().flatten() {
         if let Some(known) = ask(lookup, state).await? {
@@ -144,15 +145,15 @@ async fn by_certificate(
     Err(Refusal::Certificate)
 }
 
-/// Asks for a credential. Whoever showed too many wrong ones gets only what memory knows: what costs
-/// nothing is never refused, and a database is not asked by somebody who guesses.
+/// Asks for a credential. What memory knows costs nothing and is never refused; of the rest, one
+/// address may have only so much looked up.
 pub(super) async fn find(
     lookup: Lookup,
     state: &AppState,
     address: Option<IpAddr>,
 ) -> Result<Option<Arc<Known>>, Refusal> {
     if !state.keyring.knows(&lookup) {
-        check_guesses(state, address)?;
+        check_lookups(state, address)?;
     }
     ask(lookup, state).await
 }
@@ -162,9 +163,11 @@ async fn ask(lookup: Lookup, state: &AppState) -> Result<Option<Arc<Known>>, Ref
     found.map_err(|error| Refusal::Other(Box::new(error.into())))
 }
 
-fn check_guesses(state: &AppState, address: Option<IpAddr>) -> Result<(), Refusal> {
-    let wait = address.and_then(|address| state.gate.must_wait(address, Instant::now()));
-    wait.map_or(Ok(()), |wait| Err(Refusal::TooManyGuesses(wait)))
+fn check_lookups(state: &AppState, address: Option<IpAddr>) -> Result<(), Refusal> {
+    let taken = address.map_or(Ok(()), |address| {
+        state.gate.look_up(address, Instant::now())
+    });
+    taken.map_err(Refusal::TooManyGuesses)
 }
 
 /// Tells the caller, and remembers that somebody guessed.

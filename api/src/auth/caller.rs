@@ -11,7 +11,7 @@ use portolan_domain::ids::OwnerKey;
 use portolan_storage::{Actor, Role};
 
 use super::{authenticate::authenticate, keyring::Known};
-use crate::{problem::Problem, state::AppState};
+use crate::{audit::Trail, problem::Problem, state::AppState};
 
 /// A caller with a valid credential.
 #[derive(Clone)]
@@ -19,6 +19,7 @@ pub struct Caller {
     /// Who it is, for what it changes.
     pub by: Actor,
     known: Arc<Known>,
+    trail: Option<Trail>,
 }
 
 /// `admin`.
@@ -33,8 +34,8 @@ pub struct Viewer(pub Caller);
 pub struct Auditor(pub Caller);
 
 impl Caller {
-    pub(super) fn new(known: Arc<Known>, by: Actor) -> Self {
-        Self { by, known }
+    pub(super) fn new(known: Arc<Known>, by: Actor, trail: Option<Trail>) -> Self {
+        Self { by, known, trail }
     }
 
     /// What it may do.
@@ -57,9 +58,13 @@ impl Caller {
     /// 403, never 404: to a proxy that would mean "revoked".
     pub fn check_owner(&self, owner: &OwnerKey) -> Result<(), Problem> {
         match self.only_owners() {
-            Some(owners) if !owners.contains(owner) => Err(forbidden(
-                "This credential is bound to other owners. Use one of this owner's.",
-            )),
+            Some(owners) if !owners.contains(owner) => {
+                if let Some(trail) = &self.trail {
+                    trail.concerns(owner);
+                }
+                let detail = "This credential is bound to other owners. Use one of this owner's.";
+                Err(forbidden(detail))
+            }
             _ => Ok(()),
         }
     }

@@ -15,6 +15,12 @@ use crate::{
 
 /// Addresses that are remembered at most.
 const MOST_ADDRESSES: u64 = 100_000;
+/// In which time an address may ask for one more credential that this node does not know.
+const LOOKUP_AGAIN: Duration = Duration::from_millis(20);
+/// How many of them at once.
+const fn lookups() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(199)
+}
 /// Principals that are remembered at most.
 const MOST_PRINCIPALS: u64 = 10_000;
 
@@ -22,6 +28,7 @@ const MOST_PRINCIPALS: u64 = 10_000;
 #[derive(Clone)]
 pub struct Gate {
     guesses: TokenBuckets<IpAddr>,
+    lookups: TokenBuckets<IpAddr>,
     writes: TokenBuckets<Uuid>,
     requests: Option<TokenBuckets<Uuid>>,
 }
@@ -40,6 +47,7 @@ impl Gate {
                 config.forgiven_after(),
                 MOST_ADDRESSES,
             ),
+            lookups: TokenBuckets::new(lookups(), LOOKUP_AGAIN, MOST_ADDRESSES),
             writes: TokenBuckets::new(config.writes, config.write_after(), MOST_PRINCIPALS),
             requests,
         }
@@ -58,10 +66,14 @@ impl Gate {
         self.guesses.give_back(&address_key(address), now);
     }
 
-    /// For how long this address must wait before it may guess again.
-    #[must_use]
-    pub fn must_wait(&self, address: IpAddr, now: Instant) -> Option<Duration> {
-        self.guesses.is_empty(&address_key(address), now)
+    /// The database is to be asked for something that this address shows and this node does not know.
+    /// Apart from the guesses: what is no key at all is never looked up, so that a flood of it leaves
+    /// room for the keys that this node has not seen yet.
+    ///
+    /// # Errors
+    /// For how long it must wait, where there were too many.
+    pub fn look_up(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        self.lookups.take(address_key(address), now)
     }
 
     /// Lets a principal's request pass.

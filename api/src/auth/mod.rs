@@ -13,7 +13,7 @@ mod oauth_caller;
 mod proxy_header;
 mod refusal;
 
-pub use api_key::{InvalidKey, Secret};
+pub use api_key::{InvalidKey, Secret, masked};
 pub use caller::{Admin, Auditor, Caller, Manager, Reader, Viewer, forbidden};
 pub use client_address::client_address;
 pub use client_ca::{ClientCaFileError, ClientCaStore};

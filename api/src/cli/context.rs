@@ -58,7 +58,7 @@ impl Context {
     pub fn actor(&self) -> Actor {
         Actor {
             kind: PrincipalKind::Local,
-            name: format!("uid {}", rustix::process::getuid().as_raw()),
+            name: format!("command line (uid {})", rustix::process::getuid().as_raw()),
             address: None,
             request_id: None,
             at: self.clock.now(),
@@ -86,7 +86,7 @@ impl Context {
     pub async fn state(&self) -> Result<AppState, CliError> {
         self.make_data_dir()?;
         if let Some(directory) = &self.config.import.upstream_ca_dir {
-            std::fs::create_dir_all(directory)?;
+            private_directory(directory)?;
         }
         let (store, config) = (self.store().await?, self.config.clone());
         Ok(AppState::new(store, config, self.clock.clone())?)

@@ -87,11 +87,7 @@ async fn local(context: &Context, args: &ImportArgs) -> Result<Value, CliError> 
             )),
             other => other.into(),
         })?;
-    let by = Actor {
-        name: "command line".to_owned(),
-        ..context.actor()
-    };
-    let options = options(&state, args, by)?;
+    let options = options(&state, args, context.actor())?;
     let upload = read(&state, &args.file)?;
     let bar = bar("{spinner} {pos} entitlements, {elapsed}");
     let watching = tokio::spawn(show(bar.clone(), options.progress.clone()));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use portolan_storage::{DatabaseSettings, Engine};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::ConfigError;
 
@@ -60,6 +61,16 @@ impl DatabaseConfig {
         let url = self.url.get_or_insert_with(default);
         if Engine::of_url(url).is_none() {
             let why = "must begin with sqlite:// or postgres://".to_owned();
+            return Err(invalid("database.url", why));
+        }
+        // What the driver says of a URL that it cannot read holds the URL, with its password.
+        if Engine::of_url(url) == Some(Engine::Postgres)
+            && let Err(error) = Url::parse(url)
+        {
+            let why = format!(
+                "cannot be read: {error}. What is not a letter or a digit in a user's name or a \
+                 password must be percent-encoded"
+            );
             return Err(invalid("database.url", why));
         }
         if self.pool_size == 0 {

@@ -56,7 +56,7 @@ impl Default for HttpLimits {
             headers: 100,
             request_seconds: 30,
             body_seconds: 30,
-            upload_bytes_per_second: 4096,
+            upload_bytes_per_second: 16_384,
         }
     }
 }

@@ -59,8 +59,8 @@ impl Default for ImportConfig {
             allow_http_cdn: false,
             limits: Limits::default(),
             concurrent: 2,
-            receiving: 64,
-            receiving_per_owner: 16,
+            receiving: 128,
+            receiving_per_owner: 8,
             spool_dir: None,
         }
     }

@@ -26,7 +26,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self {
             // PostgreSQL's notices ("already exists, skipping") are no news.
-            filter: "info,sqlx::postgres::notice=warn".to_owned(),
+            filter: "info,sqlx::postgres::notice=warn,sea_orm_migration=warn".to_owned(),
             format: LogFormat::Text,
         }
     }

@@ -179,6 +179,8 @@ impl Importer {
             ..Timings::default()
         };
         let run = self.run(owner, upload.file, &draft, &options.progress, &mut timings);
+        // A whole transaction is in it.
+        let run = Box::pin(run);
         let error = match run.await {
             Ok(record) => {
                 let (import, counts) = (record.id, record.counts);

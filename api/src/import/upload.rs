@@ -1,8 +1,9 @@
 //! An upload on our disk: a file without a name, readable by nobody else, gone with its descriptor.
 
 use std::{
-    fs::File,
+    fs::{DirBuilder, File},
     io::{self, Seek, SeekFrom, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -37,7 +38,11 @@ impl Spool {
     /// # Errors
     /// Where it cannot be made.
     pub fn new(directory: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(directory)?;
+        // Nobody else has any business there.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
         Ok(Self(directory.to_owned()))
     }
 

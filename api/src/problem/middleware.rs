@@ -13,6 +13,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{MEDIA_TYPE, Problem, drain::SharedBody};
+use crate::auth::masked;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,7 +43,7 @@ pub async fn finish(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::of(&request);
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = masked(request.uri().path()).into_owned();
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = &*id.0, %method, path);
     let body = SharedBody::of(&mut request);

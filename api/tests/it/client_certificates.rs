@@ -9,7 +9,7 @@ use openssl::{
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use portolan::config::{ClientCertificateHeader, HttpConfig};
 use portolan_domain::build::Authority;
-use portolan_storage::{Identity, Role};
+use portolan_storage::{Engine, Identity, Role, testing::TestDatabase};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
@@ -182,7 +182,11 @@ fn escaped(authority: &Authority) -> String {
 
 /// A server with a trusted proxy, which passes certificates on in this header.
 async fn behind_a_proxy(client_ca: &Authority, header: ClientCertificateHeader) -> Server {
-    trusting(client_ca, |http| {
+    let database = TestDatabase::new(Engine::Sqlite).await;
+    let file = database.folder.path().join("clients.pem");
+    std::fs::write(&file, client_ca.certificate_pem().unwrap()).unwrap();
+    Server::start_in(database, |http| {
+        http.client_ca_file = Some(file);
         http.trusted_proxies = vec!["127.0.0.2/32".to_owned()].try_into().unwrap();
         http.client_certificate_header = header;
     })

@@ -95,6 +95,8 @@ struct Chain {
     node: String,
     sequence: i64,
     hash: String,
+    /// By which lists are ordered: within a node it grows with the sequence.
+    id: i64,
     faults: Vec<AuditFault>,
 }
 
@@ -192,6 +194,7 @@ impl Chain {
             node: node.to_owned(),
             sequence: 0,
             hash: BEGINNING.to_owned(),
+            id: i64::MIN,
             faults: Vec::new(),
         }
     }
@@ -213,9 +216,10 @@ impl Chain {
         } else if row.previous_hash != self.hash {
             self.fault(row.sequence, FaultKind::Detached);
         }
-        if row.hash != right_hash {
+        if row.hash != right_hash || row.id <= self.id {
             self.fault(row.sequence, FaultKind::Changed);
         }
+        self.id = row.id;
         self.sequence = row.sequence;
         self.hash.clone_from(&row.hash);
     }

@@ -6,7 +6,7 @@ use portolan_domain::ids::OwnerKey;
 use sea_orm::{ActiveModelTrait, Set};
 use time::OffsetDateTime;
 
-use super::{Credential, Identity, Role, load, secret_place};
+use super::{Credential, Identity, Role, for_each_owner, load, secret_place};
 use crate::{
     audit::Actor,
     entity::{api_key_owners, api_keys},
@@ -87,7 +87,9 @@ impl Store {
         let kind = lookup.kind.as_str();
         let detail = format!("{kind} with the role {}", new.role.as_str());
         let event = by.did("credential.create").on(new.name).detail(detail);
-        transaction.commit(event).await?;
+        transaction
+            .commit_all(for_each_owner(event, new.owners))
+            .await?;
         stored.ok_or_else(|| StorageError::NotFound {
             what: "credential",
             name: new.name.to_owned(),

@@ -8,6 +8,8 @@ mod identity;
 mod role;
 mod uses;
 
+use std::collections::BTreeSet;
+
 use portolan_domain::ids::OwnerKey;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use time::OffsetDateTime;
@@ -18,7 +20,7 @@ pub use identity::{CredentialKind, Identity, Lookup, SharedSecret};
 pub use role::Role;
 
 use crate::{
-    audit::Actor,
+    audit::{Actor, Event},
     entity::{api_key_owners, api_keys, owners},
     error::{Result, StorageError},
     generation::credentials_changed,
@@ -110,19 +112,34 @@ impl Store {
     /// [`StorageError::NotFound`].
     pub async fn revoke_credential(&self, name: &str, by: &Actor) -> Result<()> {
         let transaction = self.write().await?;
-        let revoked = api_keys::Entity::delete_many()
+        let row = api_keys::Entity::find()
             .filter(api_keys::Column::Name.eq(name))
+            .one(&*transaction)
+            .await?;
+        let row = row.ok_or_else(|| StorageError::NotFound {
+            what: "credential",
+            name: name.to_owned(),
+        })?;
+        let id = row.id;
+        let found = load(&*transaction, row).await?;
+        let owners = found.map(|found| found.owners).unwrap_or_default();
+        api_keys::Entity::delete_by_id(id)
             .exec(&*transaction)
             .await?;
-        if revoked.rows_affected == 0 {
-            let (what, name) = ("credential", name.to_owned());
-            return Err(StorageError::NotFound { what, name });
-        }
         credentials_changed(&transaction).await?;
-        transaction
-            .commit(by.did("credential.revoke").on(name))
-            .await
+        let event = by.did("credential.revoke").on(name);
+        transaction.commit_all(for_each_owner(event, &owners)).await
     }
+}
+
+/// A row for each owner that a credential is bound to: their auditors see it, too.
+fn for_each_owner(event: Event, owners: &[OwnerKey]) -> Vec<Event> {
+    let distinct: BTreeSet<_> = owners.iter().collect();
+    if distinct.is_empty() {
+        return vec![event];
+    }
+    let of_owner = |owner: &OwnerKey| event.clone().of_owner(owner);
+    distinct.into_iter().map(of_owner).collect()
 }
 
 fn secret_place(row: &str) -> Place<'_> {
