@@ -98,9 +98,12 @@ async fn while_the_database_is_away_memory_answers_and_says_so() {
     let unknown = app.get("/entitlements/acme-1/cdn_info").await;
     unknown.assert_problem(503, "unavailable");
     assert!(unknown.headers.contains_key("retry-after"));
-    app.get("/health/ready")
-        .await
-        .assert_problem(503, "unavailable");
+    eventually("it is not ready", || async {
+        app.get("/health/ready").await.status == 503
+    })
+    .await;
+    let ready = app.get("/health/ready").await;
+    ready.assert_problem(503, "unavailable");
     assert_eq!(app.get("/health/live").await.status, 200);
     let import = app.import("acme", manifests::manifest("acme", 1), "").await;
     import.assert_problem(503, "unavailable");
