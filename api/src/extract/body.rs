@@ -57,14 +57,21 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
                 Problem::bad_request("The body ended early.")
             }
         })?;
-        let value = serde_json::from_slice(&bytes.to_bytes());
-        let value = value.map_err(|error| {
-            Problem::bad_request(format!(
-                "The body is not the JSON that is expected: {error}."
-            ))
-        })?;
-        Ok(Self(value))
+        read_object(&bytes.to_bytes()).map(Self)
     }
+}
+
+/// Reads an object, which every body here is. Serde takes a list for one, too, field by field: then a
+/// field that comes later would change what a list says.
+fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let detail = "The body is a JSON list; an object is expected.";
+        return Err(Problem::bad_request(detail));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        let detail = format!("The body is not the JSON that is expected: {error}.");
+        Problem::bad_request(detail)
+    })
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

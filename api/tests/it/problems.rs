@@ -24,6 +24,7 @@ both_engines! {
         };
         post("{", "application/json").await.assert_problem(400, "bad-request");
         post("{\"key\":1}", "application/json").await.assert_problem(400, "bad-request");
+        post("[\"acme\", null]", "application/json").await.assert_problem(400, "bad-request");
         post("key=a", "application/x-www-form-urlencoded")
             .await
             .assert_problem(415, "unsupported-media-type");
