@@ -73,16 +73,6 @@ pub async fn create_upstream_ca(
     let anchors = Anchor::from_file(&new.filename, source, pem, &settings)
         .map_err(|fault| invalid(format!("{fault}.")))?;
     let pem = certificates_pem(&anchors).map_err(|error| invalid(format!("The file {error}.")))?;
-    // One that is bound to a misspelt owner would verify nothing, and nobody would know why.
-    for owner in settings.owners.iter().flatten() {
-        let found = state.store.owner(owner).await;
-        found.map_err(|error| match error {
-            StorageError::NotFound { .. } => {
-                Problem::bad_request(format!("There is no owner {owner}."))
-            }
-            other => other.into(),
-        })?;
-    }
     // A stored CA must not take a file's name: records would point at either.
     state.anchors.reload().await?;
     if state
