@@ -151,7 +151,8 @@ both_engines! {
         let revoked = Instant::now();
         for last in futures_util::future::join_all(flooding).await {
             let after = last.unwrap().saturating_duration_since(revoked);
-            assert!(after < std::time::Duration::from_secs(3), "{after:?} after its revocation");
+            // A busy machine takes its time; a flood that wins would never end.
+            assert!(after < std::time::Duration::from_secs(8), "{after:?} after its revocation");
         }
     }
 
