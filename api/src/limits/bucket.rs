@@ -64,14 +64,6 @@ impl<K: Hash + Eq + Send + Sync + 'static> TokenBuckets<K> {
         }
     }
 
-    /// When there will be a token, where there is none now. Takes nothing.
-    #[must_use]
-    pub fn is_empty(&self, key: &K, now: Instant) -> Option<Duration> {
-        let bucket = self.buckets.get(key)?;
-        let full_at = *lock(&bucket);
-        self.wait(full_at, now)
-    }
-
     /// Puts a token back: who succeeds now and then is not locked out by others behind the same key.
     pub fn give_back(&self, key: &K, now: Instant) {
         if let Some(bucket) = self.buckets.get(key) {
