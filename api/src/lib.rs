@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod extract;
 pub mod import;
+pub mod jobs;
 pub mod limits;
 mod patience;
 pub mod problem;

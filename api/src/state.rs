@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     config::Config,
     import::Importer,
+    jobs::Jobs,
     pulse::Pulse,
 };
 
@@ -36,6 +37,8 @@ pub struct AppState {
     pub anchors: AnchorStore,
     /// Imports.
     pub importer: Importer,
+    /// Imports that run without their client.
+    pub jobs: Jobs,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
     /// The time.
@@ -58,18 +61,17 @@ impl AppState {
             clock.clone(),
         )?;
         let pulse = Pulse::default();
+        let cache =
+            EntitlementCache::new(store.clone(), anchors.clone(), clock.clone(), pulse.clone());
+        let jobs = Jobs::new(&store, &importer, &cache, &clock, &config);
         Ok(Self {
             keyring: Keyring::new(store.clone(), pulse.clone()),
             pulse: pulse.clone(),
             gate: Gate::new(&config.access),
             nonces: Arc::default(),
             audit: Audit::new(store.clone(), clock.clone()),
-            cache: EntitlementCache::new(
-                store.clone(),
-                anchors.clone(),
-                clock.clone(),
-                pulse.clone(),
-            ),
+            cache,
+            jobs,
             client_cas: ClientCaStore::new(&config.http),
             config: Arc::new(config),
             importer,

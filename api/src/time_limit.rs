@@ -11,9 +11,17 @@ use tokio::time::timeout;
 
 use crate::{problem::Problem, state::AppState};
 
-/// The routes without a time limit: an upload has one of its own, and the import behind it is worth
-/// waiting for.
-const UNLIMITED: [(Method, &str); 1] = [(Method::POST, "/owners/{owner_key}/imports")];
+/// The routes without a time limit: an upload has one of its own, the import behind it is worth waiting
+/// for, and who waits for a job says how long.
+const UNLIMITED: [(Method, &str); 4] = [
+    (Method::POST, "/owners/{owner_key}/imports"),
+    (Method::POST, "/owners/{owner_key}/imports/async"),
+    (
+        Method::POST,
+        "/owners/{owner_key}/imports/{import_id}/restore",
+    ),
+    (Method::GET, "/jobs/{job_id}"),
+];
 
 /// The layer that answers 503 for a route that takes too long. A body has its own time to come.
 pub async fn within_time(State(state): State<AppState>, request: Request, next: Next) -> Response {

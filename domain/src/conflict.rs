@@ -97,6 +97,12 @@ impl Forced {
     }
 }
 
+impl FromIterator<Conflict> for Forced {
+    fn from_iter<I: IntoIterator<Item = Conflict>>(conflicts: I) -> Self {
+        Self(conflicts.into_iter().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

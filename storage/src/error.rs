@@ -45,6 +45,18 @@ pub enum StorageError {
     /// An entitlement id of the manifest is taken. Nothing forces this.
     #[error("the entitlement id {0} is in use here already")]
     EntitlementIdInUse(EntitlementId),
+    /// The owner has this many jobs that are still to be done, and may not have more.
+    #[error("the owner has {0} jobs that are still to be done; no more are taken")]
+    TooManyJobs(u64),
+    /// The job was taken back, or another node has it: what was done for it is dropped.
+    #[error("the job was taken back or taken over")]
+    JobLost,
+    /// A file of this machine failed.
+    #[error("a temporary file failed")]
+    Disk(#[source] std::io::Error),
+    /// A thread of this program ended early.
+    #[error("the work was interrupted")]
+    Interrupted,
     /// The master key is missing, unreadable or another one.
     #[error("{0}")]
     MasterKey(String),

@@ -26,6 +26,7 @@ mod generation;
 mod ids;
 mod imports;
 mod instance;
+mod jobs;
 mod master_key;
 mod owners;
 mod rotate;
@@ -34,6 +35,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod times;
+mod uploads;
 mod upstream_cas;
 mod upstream_consumers;
 mod write;
@@ -48,12 +50,14 @@ pub use credentials::{
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use imports::{
-    ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, KeptFile, Timings, Upload,
+    ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,
 };
+pub use jobs::{Job, JobClaim, JobOutcome, JobRequest, JobState};
 pub use master_key::MasterKey;
 pub use owners::Owner;
 pub use rotate::Rotation;
 pub use store::{Page, Store};
+pub use uploads::KeptUpload;
 pub use upstream_cas::StoredCa;
 pub use upstream_consumers::{RecordedCa, StoredConsumer};

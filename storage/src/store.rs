@@ -134,6 +134,15 @@ impl Store {
     }
 }
 
+/// The key of an owner's row.
+pub(crate) async fn owner_key(
+    connection: &impl ConnectionTrait,
+    owner: i64,
+) -> Result<Option<OwnerKey>> {
+    let row = owners::Entity::find_by_id(owner).one(connection).await?;
+    Ok(row.and_then(|row| row.key.parse().ok()))
+}
+
 /// Brings the schema up to this version, under a lock: one node migrates while others wait.
 pub(crate) async fn migrate_schema(database: &DatabaseConnection) -> Result<()> {
     let transaction = begin_write(database).await?;

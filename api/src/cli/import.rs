@@ -110,6 +110,7 @@ fn options(state: &AppState, args: &ImportArgs, by: Actor) -> Result<ImportOptio
         cdn_url: cdn_url.map_err(|why| CliError::new(format!("--cdn-url {why}")))?,
         dry_run: args.dry_run,
         by,
+        kept: None,
         progress: Arc::default(),
     })
 }

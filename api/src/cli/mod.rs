@@ -15,6 +15,7 @@ mod demo;
 mod error;
 mod first_key;
 mod import;
+mod job;
 mod key;
 mod manifest;
 mod master_key;
@@ -91,6 +92,9 @@ enum Command {
     /// The master key, which seals all private keys in the database
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
+    /// Imports that run without their client
+    #[command(subcommand)]
+    Job(job::JobCommand),
     /// The log of who did what
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -174,6 +178,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Owner(command) => owner::run(context, &command).await,
         Command::Ca(command) => ca::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
+        Command::Job(command) => job::run(context, &command).await,
         Command::Db(command) => db::run(context, &command).await,
         Command::Config(ConfigCommand::Check) => {
             serve::check_files(&context.config.http)?;

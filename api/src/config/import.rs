@@ -36,6 +36,8 @@ pub struct ImportConfig {
     pub receiving: usize,
     /// Uploads of one owner that are received at once.
     pub receiving_per_owner: usize,
+    /// Uploads of each owner's last imports that are kept, sealed, so that they can be restored.
+    pub keep_uploads: u64,
     /// Where uploads wait while they are read, as files without a name.
     pub spool_dir: Option<PathBuf>,
 }
@@ -61,6 +63,7 @@ impl Default for ImportConfig {
             concurrent: 2,
             receiving: 128,
             receiving_per_owner: 8,
+            keep_uploads: 10,
             spool_dir: None,
         }
     }

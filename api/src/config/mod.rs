@@ -7,6 +7,7 @@ mod database;
 mod http;
 mod http_limits;
 mod import;
+mod jobs;
 mod log;
 mod public_url;
 mod secrets;
@@ -27,6 +28,7 @@ pub use self::{
     http::{ClientCertificateHeader, HttpConfig, TlsPaths},
     http_limits::HttpLimits,
     import::{AnchorConfig, ImportConfig},
+    jobs::JobsConfig,
     log::{LogConfig, LogFormat},
     public_url::PublicUrl,
     secrets::SecretsConfig,
@@ -52,6 +54,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `[import]`.
     pub import: ImportConfig,
+    /// `[jobs]`.
+    pub jobs: JobsConfig,
     /// `[log]`.
     pub log: LogConfig,
 }
@@ -140,6 +144,7 @@ impl Config {
         self.database.resolve(data_dir)?;
         self.secrets.resolve(data_dir, &self.database)?;
         self.import.resolve(data_dir)?;
+        self.jobs.check()?;
         self.audit.resolve()?;
         if self.import.concurrent >= self.database.pool_size as usize {
             // Each import holds a connection, and everybody else needs one too.

@@ -7,6 +7,7 @@ mod owner;
 mod page;
 mod path;
 mod query;
+mod span;
 
 pub use body::Json;
 pub use instant::Instant;
@@ -14,3 +15,4 @@ pub use owner::OwnerPath;
 pub use page::{Paged, Paging};
 pub use path::Path;
 pub use query::{Query, given};
+pub use span::Span;

@@ -1,6 +1,7 @@
 //! The use case of an import, behind the route and the command: receive, verify, parse, store.
 
 mod form;
+mod kept;
 mod pace;
 mod parse;
 mod receive;
@@ -11,5 +12,5 @@ mod upload;
 pub use pace::Pace;
 pub use receive::receive;
 pub use reception::{Place, Reception};
-pub use run::{ImportError, ImportOptions, Importer};
+pub use run::{ImportError, ImportOptions, Importer, KeptAs};
 pub use upload::{ReceivedUpload, Spool};

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::http::StatusCode;
 use portolan_domain::{
     archive::{OpenError, SignedArchive},
     cdn_url::{CdnUrl, HttpCdn},
@@ -20,10 +21,11 @@ use portolan_domain::{
     trust::{ForcedSignature, Verification, VerifyError},
 };
 use portolan_storage::{
-    Actor, Draft, ImportRecord, ImportTransaction, StorageError, Store, Timings, Upload,
+    Actor, Draft, ImportRecord, ImportTransaction, JobClaim, Keep, StorageError, Store, Timings,
 };
 use thiserror::Error;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::{
     parse::{Batch, parse},
@@ -74,14 +76,27 @@ pub struct ImportOptions {
     pub dry_run: bool,
     /// Who uploads.
     pub by: Actor,
+    /// Where the upload is kept already, and what this import has to do with that.
+    pub kept: Option<KeptAs>,
     /// Counts stored entitlements, for a progress bar.
     pub progress: Arc<AtomicU64>,
+}
+
+/// An upload that is kept already.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptAs {
+    /// As which one.
+    pub upload: Uuid,
+    /// The import that is put back.
+    pub restores: Option<Uuid>,
+    /// The job that is done.
+    pub job: Option<JobClaim>,
 }
 
 /// Imports manifests; cheap to clone.
 #[derive(Clone)]
 pub struct Importer {
-    store: Store,
+    pub(super) store: Store,
     anchors: AnchorStore,
     spool: Spool,
     reception: Reception,
@@ -90,6 +105,7 @@ pub struct Importer {
     limits: Limits,
     http_cdn: HttpCdn,
     forced_signature: ForcedSignature,
+    keep_uploads: u64,
 }
 
 impl Importer {
@@ -115,6 +131,7 @@ impl Importer {
             limits: config.limits.clone(),
             http_cdn: config.http_cdn(),
             forced_signature: config.forced_signature(),
+            keep_uploads: config.keep_uploads,
         })
     }
 
@@ -136,6 +153,18 @@ impl Importer {
         self.http_cdn
     }
 
+    /// Reads the parameter `cdn_url` of an import.
+    ///
+    /// # Errors
+    /// 400 with what is wrong with it.
+    pub fn cdn_url(&self, text: &str) -> Result<CdnUrl, Problem> {
+        CdnUrl::parse(text, self.http_cdn).map_err(|why| {
+            let title = "The CDN URL cannot be used";
+            let detail = format!("The parameter cdn_url {why}.");
+            Problem::new(StatusCode::BAD_REQUEST, "cdn-url-invalid", title, detail)
+        })
+    }
+
     /// Waits for a place to receive an upload in, at most 30 s; none where there is none.
     pub async fn place(&self, owner: &OwnerKey) -> Option<Place> {
         let place = self.reception.enter(owner);
@@ -148,6 +177,11 @@ impl Importer {
         tokio::time::timeout(TURN, turn).await.ok()?
     }
 
+    /// Waits for a turn, for as long as it takes; none once the service ends.
+    pub async fn patient_turn(&self, owner: &OwnerKey) -> Option<Place> {
+        self.turns.enter(owner).await
+    }
+
     /// Imports an upload. What was wrong with the manifest is recorded too.
     ///
     /// # Errors
@@ -158,27 +192,13 @@ impl Importer {
         upload: ReceivedUpload,
         options: ImportOptions,
     ) -> Result<ImportRecord, Problem> {
-        let draft = Draft {
-            upload: Upload {
-                file_name: upload.file_name.clone(),
-                sha256: upload.sha256,
-                size: upload.size,
-                uploaded_by: options.by.name.clone(),
-            },
-            forced: options.forced,
-            cdn_url: options.cdn_url,
-            dry_run: options.dry_run,
-            // The upload may have taken its time.
-            by: Actor {
-                at: self.clock.now(),
-                ..options.by
-            },
-        };
+        let progress = options.progress.clone();
+        let draft = self.draft(&upload, options)?;
         let mut timings = Timings {
             receive_ms: upload.receive_ms,
             ..Timings::default()
         };
-        let run = self.run(owner, upload.file, &draft, &options.progress, &mut timings);
+        let run = self.run(owner, upload.file, &draft, &progress, &mut timings);
         // A whole transaction is in it.
         let run = Box::pin(run);
         let error = match run.await {
@@ -207,6 +227,30 @@ impl Importer {
             }
         }
         Err(problem)
+    }
+
+    fn draft(&self, upload: &ReceivedUpload, options: ImportOptions) -> Result<Draft, ImportError> {
+        let keep = match options.kept {
+            Some(kept) => Keep::Already(kept.upload, self.keep_uploads),
+            None => {
+                let file = upload.file.try_clone().map_err(ImportError::Disk)?;
+                Keep::File(Arc::new(file), self.keep_uploads)
+            }
+        };
+        Ok(Draft {
+            upload: upload.described(&options.by.name),
+            forced: options.forced,
+            cdn_url: options.cdn_url,
+            dry_run: options.dry_run,
+            keep,
+            restores: options.kept.and_then(|kept| kept.restores),
+            job: options.kept.and_then(|kept| kept.job),
+            // The upload may have taken its time.
+            by: Actor {
+                at: self.clock.now(),
+                ..options.by
+            },
+        })
     }
 
     async fn run(

@@ -8,6 +8,7 @@ use std::{
 };
 
 use portolan_domain::digest::{DigestWriter, Sha256Digest};
+use portolan_storage::Upload;
 
 /// Where uploads wait.
 #[derive(Debug, Clone)]
@@ -25,6 +26,19 @@ pub struct ReceivedUpload {
     pub file_name: Option<String>,
     /// How long receiving took, in milliseconds.
     pub receive_ms: u64,
+}
+
+impl ReceivedUpload {
+    /// The upload as records describe it.
+    #[must_use]
+    pub fn described(&self, uploaded_by: &str) -> Upload {
+        Upload {
+            file_name: self.file_name.clone(),
+            sha256: self.sha256,
+            size: self.size,
+            uploaded_by: uploaded_by.to_owned(),
+        }
+    }
 }
 
 /// An upload that is being received.

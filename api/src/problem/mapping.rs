@@ -38,11 +38,17 @@ impl From<StorageError> for Problem {
                 "An entitlement id is taken",
                 &format!("{error}. Ids are one namespace over all owners; nothing forces this."),
             ),
+            StorageError::TooManyJobs(most) => too_many_jobs(most),
+            StorageError::JobLost => {
+                conflict("job-lost", "The job is another node's", &error.to_string())
+            }
             StorageError::Unavailable(error) => unavailable(&error),
             StorageError::Uncertain(error) => uncertain(&error),
             StorageError::MasterKey(_)
             | StorageError::Corrupt { .. }
             | StorageError::Database(_)
+            | StorageError::Disk(_)
+            | StorageError::Interrupted
             | StorageError::Seal(_) => internal(&error),
         }
     }
@@ -121,6 +127,22 @@ fn not_found(what: &'static str, name: &str) -> Problem {
 
 fn conflict(slug: &'static str, title: &'static str, detail: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, slug, title, sentence(detail))
+}
+
+/// Each job keeps its upload: an owner's queue is bounded.
+fn too_many_jobs(most: u64) -> Problem {
+    let title = "Too many imports of this owner wait";
+    let detail = format!(
+        "{most} imports of this owner are still to be done (jobs.waiting_per_owner). Nothing was \
+         changed. Try again when one of them has ended, or cancel one."
+    );
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too-many-jobs",
+        title,
+        detail,
+    )
+    .header(RETRY_AFTER, HeaderValue::from_static("10"))
 }
 
 /// Conflicts of an import that were not forced.

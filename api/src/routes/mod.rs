@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod entitlements;
 pub mod imports;
+pub mod jobs;
 pub mod owners;
 pub mod service;
 pub mod upstream_cas;

@@ -18,6 +18,7 @@ pub struct Housekeeping {
     auditing: JoinHandle<()>,
     listening: JoinHandle<()>,
     tidying: JoinHandle<()>,
+    working: JoinHandle<()>,
 }
 
 impl Housekeeping {
@@ -27,6 +28,7 @@ impl Housekeeping {
             auditing: tokio::spawn(state.audit.clone().run()),
             listening: tokio::spawn(state.pulse.clone().run(state.store.clone())),
             tidying: tokio::spawn(tidy(state.clone())),
+            working: tokio::spawn(state.jobs.clone().run()),
             state: state.clone(),
         }
     }
@@ -34,6 +36,11 @@ impl Housekeeping {
     /// Ends them, and writes what is left.
     pub async fn end(self) {
         self.tidying.abort();
+        self.state.jobs.stop();
+        // A job that is put back in vain goes on after its lease.
+        if timeout(LAST_WORDS, self.working).await.is_err() {
+            tracing::warn!("jobs could not be put back: they go on after their lease");
+        }
         self.state.audit.stop();
         self.state.pulse.stop();
         let last_words = async {

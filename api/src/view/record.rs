@@ -46,6 +46,8 @@ pub struct ImportRecord {
     pub warnings: Vec<Warning>,
     /// How long each step took.
     pub timings: Timings,
+    /// Whether its upload is kept, so that it can be restored.
+    pub restorable: bool,
 }
 
 /// How a manifest was verified.
@@ -163,6 +165,7 @@ impl From<portolan_storage::ImportRecord> for ImportRecord {
                 parse_ms: timings.parse_ms,
                 store_ms: timings.store_ms,
             },
+            restorable: record.upload_id.is_some(),
         }
     }
 }

@@ -21,10 +21,13 @@ fn rule(operation: &str) -> Rule {
         "get_status" | "get_liveness" | "get_readiness" | "get_openapi" => Rule::Public,
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" => Rule::Roles(&[Admin]),
-        "create_import" => Rule::Roles(&[Admin, Manager]),
+        "create_import" | "create_import_job" | "create_import_restore" | "delete_job" => {
+            Rule::Roles(&[Admin, Manager])
+        }
         "list_owners"
         | "get_owner"
         | "list_imports"
+        | "get_job"
         | "list_upstream_consumers"
         | "list_upstream_cas"
         | "get_upstream_ca" => Rule::Roles(&[Admin, Manager, Auditor]),
@@ -52,6 +55,8 @@ fn operations() -> Vec<Operation> {
             let path = path
                 .replace("{owner_key}", "acme")
                 .replace("{entitlement_id}", "acme-0")
+                .replace("{job_id}", "00000000-0000-7000-8000-000000000000")
+                .replace("{import_id}", "00000000-0000-7000-8000-000000000000")
                 .replace("{filename}", "test.crt");
             operations.push(Operation {
                 id: operation["operationId"].as_str().unwrap().to_owned(),

@@ -23,6 +23,21 @@ pub enum PrincipalKind {
 }
 
 impl PrincipalKind {
+    /// Reads the kind's name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [
+            Self::ApiKey,
+            Self::OAuth,
+            Self::Certificate,
+            Self::Local,
+            Self::System,
+            Self::Anonymous,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+    }
+
     /// The kind's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -23,6 +23,8 @@ pub struct Model {
     pub counts: String,
     pub warnings: String,
     pub timings: String,
+    pub upload_id: Option<Uuid>,
+    pub cdn_url_parameter: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -40,6 +40,19 @@ impl Store {
         Ok(Page::of(records?, limit))
     }
 
+    /// One of an owner's import records.
+    ///
+    /// # Errors
+    /// [`crate::StorageError::NotFound`] for an unknown owner.
+    pub async fn import(&self, owner: &OwnerKey, id: Uuid) -> Result<Option<ImportRecord>> {
+        let owner = self.owner_row(&self.database, owner).await?;
+        let row = imports::Entity::find_by_id(id)
+            .filter(imports::Column::OwnerId.eq(owner.id))
+            .one(&self.database)
+            .await?;
+        row.map(ImportRecord::from_row).transpose()
+    }
+
     /// The record of what the owner has now: of its last import that was stored and not undone.
     ///
     /// # Errors
@@ -83,6 +96,8 @@ impl Store {
             counts: Counts::default(),
             warnings: Vec::new(),
             timings,
+            upload_id: None,
+            cdn_url: None,
         };
         imports::Entity::insert(record.to_row(row.id)?)
             .exec_without_returning(&*transaction)

@@ -6,9 +6,10 @@ mod reconcile;
 mod record;
 mod rows;
 mod seen;
+mod settle;
 mod transaction;
 
 pub use record::{
-    ConsumerSnapshot, Draft, ImportRecord, KeptFile, Timings, Upload, VerificationSnapshot,
+    ConsumerSnapshot, Draft, ImportRecord, Keep, KeptFile, Timings, Upload, VerificationSnapshot,
 };
 pub use transaction::ImportTransaction;

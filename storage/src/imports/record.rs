@@ -1,5 +1,7 @@
 //! The import record: what came in, who vouched for it, what it changed, what to look at.
 
+use std::{fs::File, sync::Arc};
+
 use portolan_domain::{
     cdn_url::CdnUrl,
     conflict::{Conflict, Forced},
@@ -17,6 +19,7 @@ use crate::{
     audit::Actor,
     entity::imports,
     error::{Result, StorageError},
+    jobs::JobClaim,
 };
 
 /// The upload as it arrived.
@@ -43,8 +46,25 @@ pub struct Draft {
     pub cdn_url: Option<CdnUrl>,
     /// Does all the work and stores nothing.
     pub dry_run: bool,
+    /// What becomes of the upload's bytes.
+    pub keep: Keep,
+    /// The import that this one puts back.
+    pub restores: Option<Uuid>,
+    /// The job that this import is.
+    pub job: Option<JobClaim>,
     /// Who asks for it, and the instant of the import.
     pub by: Actor,
+}
+
+/// What becomes of an upload's bytes. Those of an owner's last imports are kept, sealed.
+#[derive(Debug, Clone)]
+pub enum Keep {
+    /// They are not kept: this import cannot be restored.
+    Nothing,
+    /// This file is kept with the import, and that many of the owner's last ones.
+    File(Arc<File>, u64),
+    /// They are kept already, as this upload, and that many of the owner's last ones.
+    Already(Uuid, u64),
 }
 
 /// A file of a manifest that an export needs later.
@@ -137,6 +157,10 @@ pub struct ImportRecord {
     pub warnings: Vec<Warning>,
     /// How long it took.
     pub timings: Timings,
+    /// Its upload, while that is kept and can be restored.
+    pub upload_id: Option<Uuid>,
+    /// The CDN URL that its caller gave.
+    pub cdn_url: Option<String>,
 }
 
 impl ConsumerSnapshot {
@@ -198,10 +222,12 @@ impl ImportRecord {
             counts: Set(to_json(self.id, &self.counts)?),
             warnings: Set(to_json(self.id, &self.warnings)?),
             timings: Set(to_json(self.id, &self.timings)?),
+            upload_id: Set(self.upload_id),
+            cdn_url_parameter: Set(self.cdn_url.clone()),
         })
     }
 
-    pub(super) fn from_row(row: imports::Model) -> Result<Self> {
+    pub(crate) fn from_row(row: imports::Model) -> Result<Self> {
         let corrupt = |column| corrupt(row.id, column);
         let conflicts: Vec<String> = from_json(row.id, "forced_conflicts", &row.forced_conflicts)?;
         let conflicts: Option<_> = conflicts.iter().map(|name| name.parse().ok()).collect();
@@ -233,6 +259,8 @@ impl ImportRecord {
             counts: from_json(row.id, "counts", &row.counts)?,
             warnings: from_json(row.id, "warnings", &row.warnings)?,
             timings: from_json(row.id, "timings", &row.timings)?,
+            upload_id: row.upload_id,
+            cdn_url: row.cdn_url_parameter,
         })
     }
 }

@@ -35,13 +35,13 @@ use crate::{
 /// An import that is being stored.
 pub struct ImportTransaction {
     store: Store,
-    transaction: WriteTransaction,
-    owner: owners::Model,
-    owner_key: OwnerKey,
-    sealing: SealingKey,
+    pub(super) transaction: WriteTransaction,
+    pub(super) owner: owners::Model,
+    pub(super) owner_key: OwnerKey,
+    pub(super) sealing: SealingKey,
     id: Uuid,
     header: ManifestHeader,
-    draft: Draft,
+    pub(super) draft: Draft,
     forced: Vec<Conflict>,
     files_replaced: bool,
     reconciler: Reconciler,
@@ -198,17 +198,12 @@ impl ImportTransaction {
         }
         self.store_consumer(verification, &choice).await?;
         self.touch_owner().await?;
+        let upload_id = self.keep_upload().await?;
         let (status, warnings) = warnings.finish();
-        let name = self
-            .draft
-            .upload
-            .file_name
-            .as_deref()
-            .unwrap_or("the manifest");
         let record = ImportRecord {
             id: self.id,
             status,
-            status_message: format!("{}: {name} was imported", self.owner.key),
+            status_message: self.message(),
             created_at: times::kept(self.draft.by.at),
             upload: Some(self.draft.upload.clone()),
             generated_by: self.header.generated_by.clone(),
@@ -219,17 +214,17 @@ impl ImportTransaction {
             counts,
             warnings,
             timings: timings(),
+            upload_id,
+            cdn_url: self
+                .draft
+                .cdn_url
+                .as_ref()
+                .map(|url| url.as_given().to_owned()),
         };
         imports::Entity::insert(record.to_row(self.owner.id)?)
             .exec_without_returning(&*self.transaction)
             .await?;
-        if self.draft.dry_run {
-            self.transaction.rollback().await?;
-        } else {
-            let event = self.draft.by.did("import.create");
-            let event = event.of_owner(&self.owner_key).on(record.id.to_string());
-            self.transaction.commit(event).await?;
-        }
+        self.settle(&record).await?;
         Ok(record)
     }
 

@@ -14,8 +14,8 @@ use portolan_domain::{
     trust::{SignatureAlgorithm, Verification, VerifiedBy},
 };
 use portolan_storage::{
-    Actor, Draft, ImportRecord, ImportTransaction, KeptFile, PrincipalKind, StorageError, Store,
-    Timings, Upload,
+    Actor, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, PrincipalKind, StorageError,
+    Store, Timings, Upload,
 };
 use time::{OffsetDateTime, macros::datetime};
 
@@ -220,6 +220,9 @@ fn draft() -> Draft {
         forced: Forced::default(),
         cdn_url: None,
         dry_run: false,
+        keep: Keep::Nothing,
+        restores: None,
+        job: None,
         by: by(),
     }
 }

@@ -1,7 +1,10 @@
 //! Imports and their records.
 
 mod create;
+mod create_async;
 mod list;
+mod query;
+mod restore;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -9,5 +12,8 @@ use crate::state::AppState;
 
 /// The routes.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create::create_import, list::list_imports))
+    OpenApiRouter::new()
+        .routes(routes!(create::create_import, list::list_imports))
+        .routes(routes!(create_async::create_import_job))
+        .routes(routes!(restore::create_import_restore))
 }

@@ -1,0 +1,128 @@
+//! What an import may be asked for, at once or as a job.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use portolan_domain::conflict::{Conflict, Forced};
+use portolan_storage::{Actor, JobRequest};
+use serde::Deserialize;
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
+
+use crate::{
+    extract::given,
+    import::{ImportOptions, Importer},
+    problem::Problem,
+};
+
+/// The query of an import.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ImportQuery {
+    /// Conflicts to force, repeated. `true` is `MANIFEST_OLD` and `false` nothing, as old clients send.
+    #[serde(default)]
+    #[param(required = false, value_type = Vec<ForceWord>, inline)]
+    force: Vec<String>,
+    /// The CDN's base URL, which counts over the manifest's.
+    cdn_url: Option<String>,
+    /// Does all the work and stores nothing.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    dry_run: bool,
+    /// What to do with the very bytes that were imported last: `conflict`, or `skip`, which answers
+    /// with that import's record and `unchanged: true`.
+    #[serde(default, deserialize_with = "given")]
+    #[param(required = false, inline)]
+    on_same: Option<OnSame>,
+}
+
+/// A word of `force`, for the document alone.
+struct ForceWord;
+
+impl PartialSchema for ForceWord {
+    fn schema() -> RefOr<Schema> {
+        let words = Conflict::ALL.map(Conflict::as_str).into_iter();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(words.chain(["true", "false"])))
+            .into()
+    }
+}
+
+impl ToSchema for ForceWord {}
+
+/// What to do with the very bytes that were imported last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnSame {
+    /// The conflict `MANIFEST_SAME`.
+    Conflict,
+    /// Nothing.
+    Skip,
+}
+
+/// The upload as a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the document alone")]
+pub struct UploadForm {
+    /// The manifest. The part may have any name.
+    file: ManifestZip,
+}
+
+/// A manifest: a zip with `consumer_export.zip` and `signature`.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "read by the document alone")]
+pub struct ManifestZip(Vec<u8>);
+
+impl ImportQuery {
+    /// Whether the very bytes that were imported last are passed over.
+    pub fn skips_same(&self) -> bool {
+        self.on_same == Some(OnSame::Skip)
+    }
+
+    /// What it asks for, checked.
+    ///
+    /// # Errors
+    /// 400 where a value is none.
+    pub fn options(self, importer: &Importer, by: Actor) -> Result<ImportOptions, Problem> {
+        let forced = Forced::parse(self.force.iter().map(String::as_str));
+        let forced =
+            forced.map_err(|why| Problem::bad_request(format!("A value of force {why}.")))?;
+        let cdn_url = self.cdn_url.map(|url| importer.cdn_url(&url)).transpose()?;
+        Ok(ImportOptions {
+            forced,
+            cdn_url,
+            dry_run: self.dry_run,
+            by,
+            kept: None,
+            progress: Arc::default(),
+        })
+    }
+
+    /// What it asks of a job, checked now: what is wrong is said before the upload is taken.
+    ///
+    /// # Errors
+    /// 400 where a value is none.
+    pub fn request(self, importer: &Importer, by: Actor) -> Result<JobRequest, Problem> {
+        let request = JobRequest {
+            force: self.force.clone(),
+            cdn_url: self.cdn_url.clone(),
+            dry_run: self.dry_run,
+            skip_same: self.skips_same(),
+        };
+        self.options(importer, by)?;
+        Ok(request)
+    }
+}
+
+/// 503: there is no place or no turn for half a minute.
+pub fn busy() -> Problem {
+    let detail = "More imports run or arrive than import.concurrent and import.receiving allow. Nothing was \
+         changed. Try again soon.";
+    let title = "The service is busy";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title, detail)
+        .header(RETRY_AFTER, HeaderValue::from_static("10"))
+}
