@@ -5,7 +5,10 @@ use std::{path::PathBuf, process::Stdio, time::Duration};
 use portolan_domain::{build::Description, digest::Sha256Digest};
 use portolan_storage::{both_engines, testing::TestDatabase};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
 
 use super::{
     manifests::{CA, signed_by},
@@ -127,6 +130,67 @@ both_engines! {
         assert!(import(&database, &pair.files[next]).wait().await.unwrap().success());
         let (.., sha256) = stored(&connection).await;
         assert_eq!(sha256.as_ref(), Some(&pair.digests[next]));
+    }
+}
+
+/// A running service on a test's database, and its URL.
+async fn serve(database: &TestDatabase) -> (Child, String) {
+    let mut command = portolan(database, &["serve", "--listen", "127.0.0.1:0"]);
+    command.env("PORTOLAN__JOBS__LEASE_SECONDS", "1");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    (
+        child,
+        line.strip_prefix("listening on ").unwrap().to_owned(),
+    )
+}
+
+both_engines! {
+    async fn a_job_whose_node_is_killed_is_done_once_by_the_next(database: TestDatabase) {
+        database.store.create_owner(&"acme".parse().unwrap(), "ACME", &crate::support::by()).await.unwrap();
+        let folder = database.folder.path();
+        std::fs::create_dir(folder.join("upstream-cas")).unwrap();
+        std::fs::write(folder.join("upstream-cas/test.crt"), CA.certificate_pem().unwrap()).unwrap();
+        let secret = portolan::auth::Secret::generate().unwrap();
+        let key = portolan_storage::NewCredential {
+            name: "ops",
+            role: portolan_storage::Role::Admin,
+            owners: &[],
+            identity: portolan_storage::Identity::ApiKey { sha256: secret.sha256() },
+            expires_at: None,
+        };
+        database.store.create_credential(&key, &crate::support::by()).await.unwrap();
+        let client = reqwest::Client::new();
+        let pair = pair(&database);
+        // Killed as soon as the job is acknowledged, and again a little later each time.
+        for (step, file) in [0, 1, 0, 1].into_iter().enumerate() {
+            let (mut node, url) = serve(&database).await;
+            let taken = client
+                .post(format!("{url}/owners/acme/imports/async?force=MANIFEST_SAME"))
+                .bearer_auth(secret.expose())
+                .header("content-type", "application/zip")
+                .body(std::fs::read(&pair.files[file]).unwrap())
+                .send().await.unwrap();
+            assert_eq!(taken.status(), 202);
+            let job: serde_json::Value = taken.json().await.unwrap();
+            let moment = Duration::from_millis(150 * step as u64);
+            let early = tokio::time::timeout(moment, node.wait()).await;
+            assert!(early.is_err(), "the service ended by itself");
+            node.kill().await.unwrap();
+            let (mut next, url) = serve(&database).await;
+            let path = job["statusPath"].as_str().unwrap();
+            let done = client
+                .get(format!("{url}{path}?wait=60s"))
+                .bearer_auth(secret.expose())
+                .send().await.unwrap();
+            let done: serde_json::Value = done.json().await.unwrap();
+            assert_eq!(done["state"], "FINISHED", "{done}");
+            assert_eq!(done["resultData"]["sha256"], pair.digests[file], "{done}");
+            let records = database.store.imports(&"acme".parse().unwrap(), None, 100).await.unwrap();
+            assert_eq!(records.items.len(), step + 1, "a job was done twice, or never");
+            next.kill().await.unwrap();
+        }
     }
 }
 
