@@ -7,7 +7,9 @@ mod record;
 mod rows;
 mod seen;
 mod transaction;
+mod undo;
 
+pub(crate) use reconcile::UPSTREAM;
 pub use record::{
     ConsumerSnapshot, Draft, ImportRecord, KeptFile, Timings, Upload, VerificationSnapshot,
 };
