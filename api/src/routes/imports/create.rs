@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    http::StatusCode,
 };
 use portolan_domain::{
     cdn_url::CdnUrl,
@@ -22,7 +22,7 @@ use utoipa::{
 use crate::{
     auth::Manager,
     extract::{Json, OwnerPath, Path, Query, given},
-    import::{ImportError, ImportOptions, Pace, ReceivedUpload, receive},
+    import::{ImportError, ImportOptions, Pace, ReceivedUpload, busy, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
     view::ImportRecord,
@@ -188,12 +188,4 @@ impl ImportQuery {
             progress: Arc::default(),
         })
     }
-}
-
-fn busy() -> Problem {
-    let detail = "More imports run or arrive than import.concurrent and import.receiving allow. Nothing was \
-         changed. Try again soon.";
-    let title = "The service is busy";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title, detail)
-        .header(RETRY_AFTER, HeaderValue::from_static("10"))
 }
