@@ -33,6 +33,15 @@ const STALE: Duration = Duration::from_hours(24);
 /// Bytes of answers in memory at most.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Question {
+    /// An entitlement of either kind.
+    Entitlement(EntitlementId),
+    /// An owner as a whole.
+    Owner(OwnerKey),
+}
+
 /// An answer, ready to be sent.
 pub struct Finished {
     /// Whose it is.
@@ -76,7 +85,7 @@ pub struct EntitlementCache {
     anchors: AnchorStore,
     clock: Clock,
     pulse: Pulse,
-    entries: Cache<EntitlementId, Arc<Entry>>,
+    entries: Cache<Question, Arc<Entry>>,
     changes: Arc<Changes>,
 }
 
@@ -102,7 +111,7 @@ impl EntitlementCache {
     /// An empty cache over a store.
     #[must_use]
     pub fn new(store: Store, anchors: AnchorStore, clock: Clock, pulse: Pulse) -> Self {
-        let weight = |_: &EntitlementId, entry: &Arc<Entry>| {
+        let weight = |_: &Question, entry: &Arc<Entry>| {
             let bytes = entry.answer.json.len() + entry.answer.text.as_ref().map_or(0, Bytes::len);
             // The answer, what it was finished from, and the entry around them.
             u32::try_from(2 * bytes + 1024).unwrap_or(u32::MAX)
@@ -127,12 +136,13 @@ impl EntitlementCache {
         self.changes.note(owner);
     }
 
-    /// The answer for an entitlement; none where it is unknown.
+    /// The answer to a question; none where the entitlement is unknown.
     ///
     /// # Errors
-    /// [`StorageError`], where the database failed and memory has nothing as new as it must be.
-    pub async fn get(&self, id: &EntitlementId) -> Result<Option<Cached>, StorageError> {
-        let known = self.entries.get(id).await;
+    /// [`StorageError::WithoutImport`]; [`StorageError::NotFound`] for an unknown owner; another, where
+    /// the database failed and memory has nothing as new as it must be.
+    pub async fn get(&self, question: &Question) -> Result<Option<Cached>, StorageError> {
+        let known = self.entries.get(question).await;
         let known = known.filter(|k| self.changes.covers(&k.answer.owner, k.change));
         if let Some(known) = &known {
             let fresh = known.asked.elapsed() < FRESH;
@@ -142,8 +152,7 @@ impl EntitlementCache {
         }
         // Before the question: what is changed while it runs makes its answer old.
         let (change, asked) = (self.changes.count(), Instant::now());
-        let question = self.store.entitlement_answer(id);
-        match (patiently(question, known.is_some()).await, known) {
+        match (patiently(self.ask(question), known.is_some()).await, known) {
             (Ok(Some(found)), _) => {
                 let anchors = self.anchors.current();
                 let answer = Arc::new(finish_answer(&found, &anchors, self.clock.now()));
@@ -154,19 +163,31 @@ impl EntitlementCache {
                     asked,
                     change,
                 };
-                self.entries.insert(id.clone(), Arc::new(entry)).await;
+                self.entries.insert(question.clone(), Arc::new(entry)).await;
                 let stale = false;
                 Ok(Some(Cached { answer, stale }))
             }
             (Ok(None), _) => {
-                self.entries.invalidate(id).await;
+                self.entries.invalidate(question).await;
                 Ok(None)
             }
+            (Err(error @ (StorageError::WithoutImport(_) | StorageError::NotFound { .. })), _) => {
+                self.entries.invalidate(question).await;
+                Err(error)
+            }
             (Err(StorageError::Unavailable(error)), Some(known)) => {
-                tracing::warn!(%error, %id, "the database is away: answered from memory");
+                tracing::warn!(%error, ?question, "the database is away: answered from memory");
                 Ok(Some(self.remembered(&known, true)))
             }
             (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn ask(&self, question: &Question) -> Result<Option<EntitlementAnswer>, StorageError> {
+        let now = self.clock.now();
+        match question {
+            Question::Entitlement(id) => self.store.entitlement_answer(id, now).await,
+            Question::Owner(owner) => self.store.owner_answer(owner, now).await.map(Some),
         }
     }
 

@@ -4,7 +4,7 @@
 //! [`routes`]: one verb, one file, in one order: request, response, `#[utoipa::path]`, handler.
 //! [`extract`]: what a handler's signature asks for; who may call is a type there. [`problem`]: every
 //! refusal, and the one place where errors become HTTP. [`import`]: the use case behind the route and
-//! the command. [`config`]: one file per section. [`cli`]: the commands.
+//! the command; [`registration`]: that of a batch. [`config`]: one file per section. [`cli`]: the commands.
 
 pub mod anchors;
 pub mod audit;
@@ -20,6 +20,7 @@ pub mod limits;
 mod patience;
 pub mod problem;
 pub mod pulse;
+pub mod registration;
 pub mod router;
 pub mod routes;
 pub mod server;

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use crate::{problem::Problem, state::AppState};
 
 /// The routes without a time limit: an upload has one of its own, the import behind it is worth waiting
-/// for, and who waits for a job says how long.
-const UNLIMITED: [(Method, &str); 4] = [
+/// for (so is undoing one), and who waits for a job says how long.
+const UNLIMITED: [(Method, &str); 6] = [
     (Method::POST, "/owners/{owner_key}/imports"),
     (Method::POST, "/owners/{owner_key}/imports/async"),
     (
@@ -21,6 +21,8 @@ const UNLIMITED: [(Method, &str); 4] = [
         "/owners/{owner_key}/imports/{import_id}/restore",
     ),
     (Method::GET, "/jobs/{job_id}"),
+    (Method::DELETE, "/owners/{owner_key}/imports"),
+    (Method::POST, "/owners/{owner_key}/entitlements/batch"),
 ];
 
 /// The layer that answers 503 for a route that takes too long. A body has its own time to come.

@@ -27,5 +27,6 @@ pub mod ids;
 pub mod import;
 pub mod limits;
 pub mod manifest;
+pub mod registration;
 pub mod secret;
 pub mod trust;

@@ -11,7 +11,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use crate::{
-    entity::{cdns, entitlements, owners, upstream_consumers},
+    entity::{cdns, downstream_entitlements, entitlements, owners, upstream_consumers},
     error::{Result, StorageError},
     seal::Place,
     store::Store,
@@ -47,14 +47,14 @@ pub struct StoredCertificate {
 /// Everything about one entitlement that a proxy needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntitlementAnswer {
-    /// The id that was asked for.
-    pub id: EntitlementId,
+    /// The id that was asked for; none where the owner was.
+    pub id: Option<EntitlementId>,
     /// Whose it is.
     pub owner: OwnerKey,
-    /// Its pool.
-    pub pool_id: String,
-    /// The upstream entitlement behind it.
-    pub upstream_id: String,
+    /// The pool that it comes from; none where the owner has no entitlement.
+    pub pool_id: Option<String>,
+    /// The upstream entitlement behind it; likewise.
+    pub upstream_id: Option<String>,
     /// The owner's upstream consumer.
     pub consumer_uuid: String,
     /// Where the content is.
@@ -65,42 +65,109 @@ pub struct EntitlementAnswer {
     pub certificate: Option<StoredCertificate>,
 }
 
+/// Of whom an answer is: who asked for what, and which upstream entitlement is behind it.
+struct Resolved {
+    id: Option<EntitlementId>,
+    owner: owners::Model,
+    upstream: Option<entitlements::Model>,
+}
+
 impl Store {
-    /// Resolves an entitlement id; nothing where it is unknown.
+    /// Resolves an entitlement id: an upstream entitlement's own, or a downstream one's, by its pool or
+    /// its owner. Nothing where it is unknown.
     ///
     /// # Errors
-    /// [`StorageError`].
+    /// [`StorageError::WithoutImport`] where it is registered, and its owner has imported nothing.
     pub async fn entitlement_answer(
         &self,
         id: &EntitlementId,
+        now: OffsetDateTime,
     ) -> Result<Option<EntitlementAnswer>> {
         let database = &self.database;
-        let Some(row) = entitlements::Entity::find_by_id(id.as_str())
+        let upstream = entitlements::Entity::find_by_id(id.as_str())
             .one(database)
+            .await?;
+        let (owner, upstream, registered) = if let Some(row) = upstream {
+            (row.owner_id, Some(row), false)
+        } else {
+            let registered = downstream_entitlements::Entity::find_by_id(id.as_str())
+                .one(database)
+                .await?;
+            let Some(registered) = registered else {
+                return Ok(None);
+            };
+            let upstream = self.upstream_of(&registered, now).await?;
+            // A pool has entitlements. Without one, an import between the queries took it away.
+            if upstream.is_none() && registered.pool_id.is_some() {
+                return Ok(None);
+            }
+            (registered.owner_id, upstream, true)
+        };
+        let Some(owner) = owners::Entity::find_by_id(owner).one(database).await? else {
+            return Ok(None);
+        };
+        let id = Some(id.clone());
+        let resolved = Resolved {
+            id,
+            owner,
+            upstream,
+        };
+        match self.answer(resolved).await {
+            // Its import was undone between the queries: then the entitlement is gone too.
+            Err(StorageError::WithoutImport(_)) if !registered => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The answer for an owner as a whole.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] for an unknown owner; [`StorageError::WithoutImport`] where it has
+    /// imported nothing.
+    pub async fn owner_answer(
+        &self,
+        owner: &OwnerKey,
+        now: OffsetDateTime,
+    ) -> Result<EntitlementAnswer> {
+        let owner = self.owner_row(&self.database, owner).await?;
+        let upstream = self.choose(owner.id, None, now).await?;
+        let id = None;
+        self.answer(Resolved {
+            id,
+            owner,
+            upstream,
+        })
+        .await
+    }
+
+    async fn answer(&self, resolved: Resolved) -> Result<EntitlementAnswer> {
+        let Resolved {
+            id,
+            owner,
+            upstream,
+        } = resolved;
+        let key: OwnerKey = owner.key.parse().map_err(|_| StorageError::Corrupt {
+            table: "owners",
+            column: "key",
+            row: owner.id.to_string(),
+        })?;
+        let consumer = upstream_consumers::Entity::find_by_id(owner.id)
+            .one(&self.database)
             .await?
-        else {
-            return Ok(None);
-        };
-        let owner = owners::Entity::find_by_id(row.owner_id)
-            .one(database)
-            .await?;
-        let consumer = upstream_consumers::Entity::find_by_id(row.owner_id)
-            .one(database)
-            .await?;
-        // An import between the queries may have taken them away: then the entitlement is gone too.
-        let (Some(owner), Some(consumer)) = (owner, consumer) else {
-            return Ok(None);
-        };
-        Ok(Some(EntitlementAnswer {
-            id: id.clone(),
-            owner: owner.key.parse().map_err(|_| corrupt(id, "owner_id"))?,
-            pool_id: row.pool_id.clone(),
-            upstream_id: row.id.clone(),
+            .ok_or_else(|| StorageError::WithoutImport(key.clone()))?;
+        Ok(EntitlementAnswer {
+            id,
+            owner: key,
+            pool_id: upstream.as_ref().map(|row| row.pool_id.clone()),
+            upstream_id: upstream.as_ref().map(|row| row.id.clone()),
             consumer_uuid: consumer.uuid.clone(),
-            cdn: resolve_cdn(database, &consumer).await?,
+            cdn: resolve_cdn(&self.database, &consumer).await?,
             ca: recorded_ca(&consumer)?,
-            certificate: self.certificate(&owner, row)?,
-        }))
+            certificate: match upstream {
+                Some(row) => self.certificate(&owner, row)?,
+                None => None,
+            },
+        })
     }
 
     fn certificate(
@@ -138,14 +205,6 @@ impl Store {
             cert,
             key,
         }))
-    }
-}
-
-fn corrupt(id: &EntitlementId, column: &'static str) -> StorageError {
-    StorageError::Corrupt {
-        table: "entitlements",
-        column,
-        row: id.to_string(),
     }
 }
 

@@ -2,10 +2,12 @@
 
 use portolan_domain::{
     conflict::Conflict,
-    ids::{ConsumerUuid, EntitlementId},
+    ids::{ConsumerUuid, EntitlementId, OwnerKey},
 };
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, SqlxError};
 use thiserror::Error;
+
+use crate::downstream::LineRefusal;
 
 /// A verb that was not carried out. Nothing of it is stored.
 #[derive(Debug, Error)]
@@ -42,7 +44,7 @@ pub enum StorageError {
     /// The upstream consumer of the manifest is another owner's. Nothing forces this.
     #[error("the upstream consumer {0} belongs to another owner here")]
     UpstreamConsumerInUse(ConsumerUuid),
-    /// An entitlement id of the manifest is taken. Nothing forces this.
+    /// An entitlement id is taken. Nothing forces this.
     #[error("the entitlement id {0} is in use here already")]
     EntitlementIdInUse(EntitlementId),
     /// The owner has this many jobs that are still to be done, and may not have more.
@@ -57,6 +59,20 @@ pub enum StorageError {
     /// A thread of this program ended early.
     #[error("the work was interrupted")]
     Interrupted,
+    /// A line of a batch was refused. Nothing of the batch is stored.
+    #[error("line {line}: {refusal}")]
+    Line {
+        /// The line, counted from 1.
+        line: u64,
+        /// Why.
+        refusal: LineRefusal,
+    },
+    /// A manifest brought this entitlement, so only a manifest takes it away.
+    #[error("the entitlement {0} came with a manifest")]
+    EntitlementIsUpstream(EntitlementId),
+    /// The owner has imported nothing, or its import was undone.
+    #[error("the owner {0} has imported nothing")]
+    WithoutImport(OwnerKey),
     /// The master key is missing, unreadable or another one.
     #[error("{0}")]
     MasterKey(String),

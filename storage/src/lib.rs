@@ -19,6 +19,7 @@
 mod audit;
 mod cdn_info;
 mod credentials;
+mod downstream;
 mod engine;
 mod entity;
 pub mod error;
@@ -46,6 +47,10 @@ pub use audit::{
 pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
+};
+pub use downstream::{
+    BatchCounts, BatchLine, BatchTransaction, CertificateDates, EntitlementFilter, EntitlementKind,
+    LineRefusal, StoredEntitlement,
 };
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;

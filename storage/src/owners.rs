@@ -2,8 +2,11 @@
 
 use portolan_domain::ids::OwnerKey;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, EntityTrait, IntoActiveModel, NotSet,
-    QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait,
+    ActiveValue::Unchanged,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, NotSet, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+    sea_query::{Expr, ExprTrait, LockType},
 };
 use time::OffsetDateTime;
 
@@ -161,4 +164,29 @@ impl Store {
         let event = by.did("owner.delete").of_owner(key).on(key.as_str());
         transaction.commit(event).await
     }
+}
+
+/// The owner's row, locked until the transaction ends: against imports and other changes of what is the
+/// owner's, not against rows that point to it.
+pub(crate) async fn locked_owner(
+    connection: &impl ConnectionTrait,
+    key: &OwnerKey,
+) -> Result<owners::Model> {
+    owners::Entity::find()
+        .filter(owners::Column::Key.eq(key.as_str()))
+        .lock(LockType::NoKeyUpdate)
+        .one(connection)
+        .await?
+        .ok_or_else(|| owner_not_found(key))
+}
+
+/// What the owner's clients are told has changed.
+pub(crate) async fn bump_generation(connection: &impl ConnectionTrait, owner: i64) -> Result<()> {
+    let generation = owners::Column::Generation;
+    owners::Entity::update_many()
+        .col_expr(generation, Expr::col(generation).add(1))
+        .filter(owners::Column::Id.eq(owner))
+        .exec(connection)
+        .await?;
+    Ok(())
 }

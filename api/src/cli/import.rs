@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::{context::Context, error::CliError, remote::Remote};
 use crate::{
-    import::{ImportOptions, ReceivedUpload},
+    import::{ImportOptions, ReceivedUpload, UploadWriter},
     state::AppState,
     view::ImportRecord,
 };
@@ -121,28 +121,38 @@ fn read(state: &AppState, path: &Path) -> Result<ReceivedUpload, CliError> {
     let started = Instant::now();
     let unreadable = |error| CliError::new(format!("{}: {error}", path.display()));
     let mut file = File::open(path).map_err(unreadable)?;
-    let limit = state.importer.upload_limit();
-    let mut upload = state.importer.spool().begin()?;
-    let mut chunk = vec![0; 256 << 10];
-    let mut size = 0;
-    loop {
-        let read = file.read(&mut chunk).map_err(unreadable)?;
-        if read == 0 {
-            break;
-        }
-        size += read as u64;
-        if size > limit {
-            let why = format!("over the limit of {limit} bytes (import.limits.upload_bytes)");
-            return Err(CliError::new(format!("{} is {why}", path.display())));
-        }
-        upload.write(&chunk[..read])?;
-    }
+    let upload = spool(state, &mut file, &path.display().to_string())?;
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
         .map(str::to_owned);
     let receive_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(upload.finish(name, receive_ms)?)
+}
+
+/// Copies what is read into a file of ours, within the limit of an upload.
+pub(super) fn spool(
+    state: &AppState,
+    reader: &mut impl Read,
+    name: &str,
+) -> Result<UploadWriter, CliError> {
+    let limit = state.importer.upload_limit();
+    let mut upload = state.importer.spool().begin()?;
+    let mut chunk = vec![0; 256 << 10];
+    let mut size = 0;
+    loop {
+        let read = reader.read(&mut chunk);
+        let read = read.map_err(|error| CliError::new(format!("{name}: {error}")))?;
+        if read == 0 {
+            return Ok(upload);
+        }
+        size += read as u64;
+        if size > limit {
+            let why = format!("over the limit of {limit} bytes (import.limits.upload_bytes)");
+            return Err(CliError::new(format!("{name} is {why}")));
+        }
+        upload.write(&chunk[..read])?;
+    }
 }
 
 /// A bar on a terminal, nothing elsewhere.

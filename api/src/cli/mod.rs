@@ -12,8 +12,10 @@ mod ca;
 mod context;
 mod db;
 mod demo;
+mod entitlement;
 mod error;
 mod first_key;
+mod history;
 mod import;
 mod job;
 mod key;
@@ -77,6 +79,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Import a manifest, into this machine's database or over a server
     Import(import::ImportArgs),
+    /// What an owner imported, and undoing it
+    #[command(subcommand)]
+    History(history::HistoryCommand),
+    /// Entitlements: those of manifests, and those that are registered here
+    #[command(subcommand)]
+    Entitlement(entitlement::EntitlementCommand),
     /// Verify, inspect or make manifests
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
@@ -174,6 +182,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Serve => Box::pin(serve::run(context)).await,
         Command::Demo(args) => demo::run(context, &args).await,
         Command::Import(args) => import::run(context, &args).await,
+        Command::History(command) => history::run(context, &command).await,
+        Command::Entitlement(command) => entitlement::run(context, &command).await,
         Command::Manifest(command) => manifest::run(context, &command),
         Command::Owner(command) => owner::run(context, &command).await,
         Command::Ca(command) => ca::run(context, &command).await,

@@ -10,7 +10,7 @@ mod run;
 mod upload;
 
 pub use pace::Pace;
-pub use receive::receive;
-pub use reception::{Place, Reception};
+pub use receive::{receive, receive_lines};
+pub use reception::{Place, Reception, busy};
 pub use run::{ImportError, ImportOptions, Importer, KeptAs};
-pub use upload::{ReceivedUpload, Spool};
+pub use upload::{ReceivedUpload, Spool, UploadWriter};

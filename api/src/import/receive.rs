@@ -16,6 +16,21 @@ use super::{
 };
 use crate::problem::Problem;
 
+/// How a manifest may come.
+const MANIFEST: &str = "Send the manifest as multipart/form-data with one file part \
+                        (curl -F file=@manifest.zip), or as the body with Content-Type: application/zip.";
+/// How lines may come.
+const LINES: &str = "Send the lines as the body, with Content-Type: application/x-ndjson.";
+/// What NDJSON is called, and what clients send that do not think of it. A form is none of these.
+const LINE_KINDS: [&str; 6] = [
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/json",
+    "text/plain",
+    "application/octet-stream",
+];
+
 /// Receives at most `limit` bytes into a file of ours.
 ///
 /// # Errors
@@ -31,18 +46,44 @@ pub async fn receive(
     let name = file_name_of(request.headers());
     let (writer, name) = match kind.as_str() {
         "multipart/form-data" => form::receive(request, spool, limit, &pace).await?,
-        "application/zip" => {
-            refuse_announced(request.headers(), limit)?;
-            let chunks = Body::into_data_stream(request.into_body());
-            let chunks = chunks.inspect_ok(|chunk| pace.came(chunk));
-            (copy(chunks, spool, limit, &pace).await?, name)
-        }
-        _ => return Err(unsupported()),
+        "application/zip" => (whole(request, spool, limit, &pace).await?, name),
+        _ => return Err(unsupported(MANIFEST)),
     };
     let receive_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     writer
         .finish(name, receive_ms)
         .map_err(|error| disk(&error))
+}
+
+/// Receives the lines of a batch, as the body itself.
+///
+/// # Errors
+/// As [`receive`].
+pub async fn receive_lines(
+    request: Request,
+    spool: &Spool,
+    limit: u64,
+    pace: Pace,
+) -> Result<ReceivedUpload, Problem> {
+    let kind = essence(request.headers());
+    if !kind.is_empty() && !LINE_KINDS.contains(&kind.as_str()) {
+        return Err(unsupported(LINES));
+    }
+    let writer = whole(request, spool, limit, &pace).await?;
+    writer.finish(None, 0).map_err(|error| disk(&error))
+}
+
+/// The body as it is.
+async fn whole(
+    request: Request,
+    spool: &Spool,
+    limit: u64,
+    pace: &Pace,
+) -> Result<UploadWriter, Problem> {
+    refuse_announced(request.headers(), limit)?;
+    let chunks = Body::into_data_stream(request.into_body());
+    let chunks = chunks.inspect_ok(|chunk| pace.came(chunk));
+    copy(chunks, spool, limit, pace).await
 }
 
 fn essence(headers: &HeaderMap) -> String {
@@ -55,17 +96,15 @@ fn essence(headers: &HeaderMap) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-fn unsupported() -> Problem {
+fn unsupported(detail: &str) -> Problem {
     let title = "The media type is not supported";
-    let detail = "Send the manifest as multipart/form-data with one file part \
-                  (curl -F file=@manifest.zip), or as the body with Content-Type: application/zip.";
     let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     Problem::new(status, "unsupported-media-type", title, detail)
 }
 
 fn too_large(limit: u64) -> Problem {
     let title = "The upload is too large";
-    let detail = format!("A manifest may have at most {limit} bytes (import.limits.upload_bytes).");
+    let detail = format!("An upload may have at most {limit} bytes (import.limits.upload_bytes).");
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "upload-too-large",

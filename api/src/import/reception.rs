@@ -6,8 +6,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
+use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use portolan_domain::ids::OwnerKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::problem::Problem;
 
 /// A number of places; cheap to clone.
 #[derive(Clone)]
@@ -55,6 +58,16 @@ impl Reception {
         by_owner.insert(owner.clone(), Arc::downgrade(&places));
         places
     }
+}
+
+/// No place became free in time.
+#[must_use]
+pub fn busy() -> Problem {
+    let detail = "More imports run or arrive than import.concurrent and import.receiving allow. Nothing was \
+         changed. Try again soon.";
+    let title = "The service is busy";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title, detail)
+        .header(RETRY_AFTER, HeaderValue::from_static("10"))
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use portolan_domain::{
     archive::OpenError, conflict::Conflict, manifest::ParseError, trust::VerifyError,
 };
-use portolan_storage::StorageError;
+use portolan_storage::{LineRefusal, StorageError};
 use serde_json::Value;
 
 use super::Problem;
-use crate::import::ImportError;
+use crate::{import::ImportError, registration::RegistrationError};
 
 /// A refused import.
 pub struct ImportProblem {
@@ -42,6 +42,27 @@ impl From<StorageError> for Problem {
             StorageError::JobLost => {
                 conflict("job-lost", "The job is another node's", &error.to_string())
             }
+            StorageError::Line {
+                line,
+                refusal: LineRefusal::InUse(_),
+            } => conflict(
+                "entitlement-id-in-use",
+                "An entitlement id is taken",
+                &format!("{error}. Ids are one namespace over all owners; nothing of the batch is stored."),
+            )
+            .with("line", line),
+            StorageError::Line { line, .. } => batch_line(line, &error),
+            StorageError::EntitlementIsUpstream(_) => conflict(
+                "entitlement-is-upstream",
+                "The entitlement came with a manifest",
+                &format!("{error}. It goes with a manifest that lacks it, or when the import is undone."),
+            ),
+            StorageError::WithoutImport(_) => Self::new(
+                StatusCode::NOT_FOUND,
+                "owner-without-import",
+                "The owner has imported nothing",
+                sentence(&format!("{error}. Import a manifest first")),
+            ),
             StorageError::Unavailable(error) => unavailable(&error),
             StorageError::Uncertain(error) => uncertain(&error),
             StorageError::MasterKey(_)
@@ -116,9 +137,32 @@ impl From<ImportError> for Problem {
     }
 }
 
+impl From<RegistrationError> for Problem {
+    fn from(error: RegistrationError) -> Self {
+        match error {
+            RegistrationError::Line { line, .. } | RegistrationError::TooMany { line } => {
+                batch_line(line, &error)
+            }
+            RegistrationError::Store(error) => error.into(),
+            RegistrationError::Disk(_) | RegistrationError::Interrupted => internal(&error),
+        }
+    }
+}
+
+fn batch_line(line: u64, error: &dyn std::error::Error) -> Problem {
+    let detail = format!("{error}. Nothing of the batch is stored");
+    let (title, status) = ("A line of the batch is not right", StatusCode::BAD_REQUEST);
+    Problem::new(status, "batch-line-invalid", title, sentence(&detail)).with("line", line)
+}
+
 fn not_found(what: &'static str, name: &str) -> Problem {
     let (slug, title) = match what {
         "owner" => ("owner-not-found", "There is no such owner"),
+        "pool" => ("pool-not-found", "There is no such pool"),
+        "upstream entitlement" => (
+            "upstream-entitlement-not-found",
+            "There is no such upstream entitlement",
+        ),
         _ => ("not-found", "There is no such thing"),
     };
     let detail = format!("There is no {what} {name}.");

@@ -67,6 +67,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub conflicts: Option<Vec<String>>,
+    /// Of a refused batch: the line that was refused, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub line: Option<u64>,
 }
 
 impl Problem {

@@ -18,13 +18,13 @@ use crate::cache::Finished;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CdnInfo {
-    /// The entitlement that was asked for.
-    pub entitlement_id: String,
+    /// The entitlement that was asked for; null where the owner was.
+    pub entitlement_id: Option<String>,
     /// Its owner.
     pub owner_key: String,
-    /// The upstream pool that it comes from.
+    /// The upstream pool that it comes from; null where the owner has no entitlement.
     pub pool_id: Option<String>,
-    /// The upstream entitlement behind it.
+    /// The upstream entitlement behind it; likewise.
     pub upstream_entitlement_id: Option<String>,
     /// The owner's upstream consumer.
     pub upstream_consumer_uuid: String,
@@ -180,10 +180,10 @@ pub fn finish_answer(
 ) -> Finished {
     let certificate = found.certificate.as_ref();
     let info = CdnInfo {
-        entitlement_id: found.id.to_string(),
+        entitlement_id: found.id.as_ref().map(ToString::to_string),
         owner_key: found.owner.to_string(),
-        pool_id: Some(found.pool_id.clone()),
-        upstream_entitlement_id: Some(found.upstream_id.clone()),
+        pool_id: found.pool_id.clone(),
+        upstream_entitlement_id: found.upstream_id.clone(),
         upstream_consumer_uuid: found.consumer_uuid.clone(),
         ca_certificate: ca_certificate(found.ca.as_ref(), &found.cdn, anchors),
         cdn_url: found.cdn.url.clone(),

@@ -26,7 +26,7 @@ pub struct ImportRecord {
     pub sha256: Option<String>,
     /// Bytes of the upload.
     pub size: u64,
-    /// Who uploaded it.
+    /// Who uploaded it, or undid it.
     pub uploaded_by: String,
     /// Who made the manifest.
     pub generated_by: Option<String>,
@@ -144,7 +144,7 @@ impl From<portolan_storage::ImportRecord> for ImportRecord {
             file_name: upload.as_ref().and_then(|upload| upload.file_name.clone()),
             sha256: upload.as_ref().map(|upload| upload.sha256.to_string()),
             size: upload.as_ref().map_or(0, |upload| upload.size),
-            uploaded_by: upload.map(|upload| upload.uploaded_by).unwrap_or_default(),
+            uploaded_by: record.by,
             generated_by: record.generated_by,
             generated_date: record.generated_at.map(Timestamp),
             created: Timestamp(record.created_at),

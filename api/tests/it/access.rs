@@ -21,18 +21,27 @@ fn rule(operation: &str) -> Rule {
         "get_status" | "get_liveness" | "get_readiness" | "get_openapi" => Rule::Public,
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" => Rule::Roles(&[Admin]),
-        "create_import" | "create_import_job" | "create_import_restore" | "delete_job" => {
-            Rule::Roles(&[Admin, Manager])
-        }
+        "create_import"
+        | "create_import_job"
+        | "create_import_restore"
+        | "delete_job"
+        | "delete_import"
+        | "update_entitlement"
+        | "create_entitlement_batch"
+        | "delete_entitlement" => Rule::Roles(&[Admin, Manager]),
         "list_owners"
         | "get_owner"
         | "list_imports"
         | "get_job"
+        | "list_entitlements"
+        | "get_entitlement"
         | "list_upstream_consumers"
         | "list_upstream_cas"
         | "get_upstream_ca" => Rule::Roles(&[Admin, Manager, Auditor]),
         "list_audit_events" => Rule::Roles(&[Admin, Auditor]),
-        "get_cdn_info" | "get_upstream_cert" => Rule::Roles(&[Admin, Manager, Proxy]),
+        "get_cdn_info" | "get_upstream_cert" | "get_owner_cdn_info" => {
+            Rule::Roles(&[Admin, Manager, Proxy])
+        }
         other => panic!("nobody said who may call {other}"),
     }
 }

@@ -10,6 +10,7 @@
 mod access;
 mod answers;
 mod audit;
+mod batches;
 mod cas;
 mod certificates;
 mod cli;
@@ -17,6 +18,7 @@ mod cli_access;
 mod client_certificates;
 mod credentials;
 mod desk;
+mod downstream;
 mod fixtures;
 mod imports;
 mod jobs;

@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod audit_log;
 pub mod audit_nodes;
 pub mod cdns;
+pub mod downstream_entitlements;
 pub mod entitlement_ids;
 pub mod entitlements;
 pub mod generations;

@@ -87,6 +87,7 @@ impl Store {
             status: ImportStatus::Failure,
             status_message: reason.to_owned(),
             created_at: times::kept(draft.by.at),
+            by: draft.upload.uploaded_by.clone(),
             upload: Some(draft.upload.clone()),
             generated_by: None,
             generated_at: None,

@@ -8,7 +8,9 @@ mod rows;
 mod seen;
 mod settle;
 mod transaction;
+mod undo;
 
+pub(crate) use reconcile::UPSTREAM;
 pub use record::{
     ConsumerSnapshot, Draft, ImportRecord, Keep, KeptFile, Timings, Upload, VerificationSnapshot,
 };

@@ -10,6 +10,7 @@ use sea_orm::{
 
 use super::{reconcile::SWEEP, rows::pool_row, seen::Seen};
 use crate::{
+    downstream::remove_of_pools,
     entity::pools::{ActiveModel, Column, Entity, Model},
     error::Result,
 };
@@ -87,10 +88,12 @@ impl PoolReconciler {
         Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
     }
 
-    /// Removes the pools that the manifest did not name.
-    pub async fn remove_gone(&self, connection: &impl ConnectionTrait) -> Result<()> {
+    /// Removes the pools that the manifest did not name with their downstream entitlements, and tells
+    /// how many of those there were.
+    pub async fn remove_gone(&self, connection: &impl ConnectionTrait) -> Result<u64> {
+        let mut downstream = 0;
         if self.before == self.kept {
-            return Ok(());
+            return Ok(downstream);
         }
         let mut last = String::new();
         loop {
@@ -104,12 +107,14 @@ impl PoolReconciler {
                 .all(connection)
                 .await?;
             let Some(end) = ids.last().cloned() else {
-                return Ok(());
+                return Ok(downstream);
             };
             last = end;
+            let gone = self.seen.missing(ids);
+            downstream += remove_of_pools(connection, self.owner, &gone).await?;
             Entity::delete_many()
                 .filter(Column::OwnerId.eq(self.owner))
-                .filter(Column::Id.is_in(self.seen.missing(ids)))
+                .filter(Column::Id.is_in(gone))
                 .exec(connection)
                 .await?;
         }

@@ -18,6 +18,7 @@ use super::{
     seen::Seen,
 };
 use crate::{
+    downstream::follow_moved,
     entity::{
         entitlement_ids,
         entitlements::{self, Column as C},
@@ -190,7 +191,10 @@ impl Reconciler {
         if self.counts.removed > 0 {
             self.sweep_entitlements(connection).await?;
         }
-        self.pools.remove_gone(connection).await?;
+        if self.counts.updated > 0 {
+            follow_moved(connection, self.owner).await?;
+        }
+        self.counts.downstream_removed = self.pools.remove_gone(connection).await?;
         Ok(self.counts)
     }
 

@@ -139,6 +139,8 @@ pub struct ImportRecord {
     pub status_message: String,
     /// When.
     pub created_at: OffsetDateTime,
+    /// Who imported it, or undid it.
+    pub by: String,
     /// What came in.
     pub upload: Option<Upload>,
     /// `principalName` of the manifest.
@@ -213,7 +215,7 @@ impl ImportRecord {
             file_name: Set(upload.and_then(|upload| upload.file_name.clone())),
             sha256: Set(upload.map(|upload| upload.sha256.to_string())),
             size: Set(upload.map_or(0, |upload| i64::try_from(upload.size).unwrap_or(i64::MAX))),
-            uploaded_by: Set(upload.map(|u| u.uploaded_by.clone()).unwrap_or_default()),
+            uploaded_by: Set(self.by.clone()),
             generated_by: Set(self.generated_by.clone()),
             generated_at: Set(self.generated_at),
             forced_conflicts: Set(to_json(self.id, &conflicts)?),
@@ -246,6 +248,7 @@ impl ImportRecord {
             status: ImportStatus::from_name(&row.status).ok_or_else(|| corrupt("status"))?,
             status_message: row.status_message,
             created_at: row.created_at,
+            by: row.uploaded_by,
             upload,
             generated_by: row.generated_by,
             generated_at: row.generated_at,

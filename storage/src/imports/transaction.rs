@@ -11,8 +11,7 @@ use portolan_domain::{
     trust::Verification,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, EntityTrait, NotSet, QueryFilter,
-    QuerySelect, Set, sea_query::LockType,
+    ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, EntityTrait, NotSet, QueryFilter, Set,
 };
 use uuid::Uuid;
 
@@ -25,8 +24,9 @@ use crate::{
     entity::{cdns, imports, manifest_files, owners, upstream_consumers},
     error::{Result, StorageError, is_duplicate},
     ids::new_id,
+    owners::locked_owner,
     seal::SealingKey,
-    store::{Store, owner_not_found},
+    store::Store,
     times,
     upstream_consumers::consumer_row,
     write::WriteTransaction,
@@ -64,13 +64,7 @@ impl Store {
     ) -> Result<ImportTransaction> {
         let transaction = self.write().await?;
         let owner_key = owner.clone();
-        let owner = owners::Entity::find()
-            .filter(owners::Column::Key.eq(owner.as_str()))
-            // Against other imports, not against rows that point to the owner.
-            .lock(LockType::NoKeyUpdate)
-            .one(&*transaction)
-            .await?
-            .ok_or_else(|| owner_not_found(owner))?;
+        let owner = locked_owner(&*transaction, owner).await?;
         let consumer = upstream_consumers::Entity::find_by_id(owner.id)
             .one(&*transaction)
             .await?;
@@ -205,6 +199,7 @@ impl ImportTransaction {
             status,
             status_message: self.message(),
             created_at: times::kept(self.draft.by.at),
+            by: self.draft.upload.uploaded_by.clone(),
             upload: Some(self.draft.upload.clone()),
             generated_by: self.header.generated_by.clone(),
             generated_at: Some(times::kept(self.header.created)),

@@ -7,7 +7,7 @@ use portolan_storage::{CdnAnswer, EntitlementAnswer, both_engines, testing::Test
 
 use crate::{
     raw::Raw,
-    support::{Case, cdn, certificate, create_owners, entitlement, id, url, verified_by},
+    support::{Case, NOW, cdn, certificate, create_owners, entitlement, id, url, verified_by},
 };
 
 both_engines! {
@@ -36,8 +36,8 @@ both_engines! {
         Case::of("acme").with(entitlement("e1", "p1")).import(&database.store).await.unwrap();
         Case::of("other").with(entitlement("e2", "p1")).import(&database.store).await.unwrap();
         let answer = answer(&database, "e2").await;
-        assert_eq!((answer.id.as_str(), answer.owner.as_str()), ("e2", "other"));
-        assert_eq!((answer.pool_id.as_str(), answer.upstream_id.as_str()), ("p1", "e2"));
+        assert_eq!((answer.id, answer.owner.as_str()), (Some(id("e2")), "other"));
+        assert_eq!((answer.pool_id.as_deref(), answer.upstream_id.as_deref()), (Some("p1"), Some("e2")));
         assert_eq!(answer.consumer_uuid, "consumer-of-other");
         let ca = answer.ca.unwrap();
         assert_eq!((ca.sha256, ca.spki_sha256), (verified_by().sha256, verified_by().spki_sha256));
@@ -54,7 +54,7 @@ both_engines! {
         assert_eq!(answer(&database, "bare").await.certificate, None);
         assert_eq!(answer(&database, "keyless").await.certificate.unwrap().key, None);
         for unknown in ["unknown", "BARE", "p"] {
-            assert_eq!(database.store.entitlement_answer(&id(unknown)).await.unwrap(), None);
+            assert_eq!(database.store.entitlement_answer(&id(unknown), NOW).await.unwrap(), None);
         }
     }
 
@@ -204,7 +204,7 @@ async fn import(database: &TestDatabase, case: Case) -> CdnAnswer {
 }
 
 async fn answer(database: &TestDatabase, name: &str) -> EntitlementAnswer {
-    let found = database.store.entitlement_answer(&id(name)).await;
+    let found = database.store.entitlement_answer(&id(name), NOW).await;
     found.unwrap().unwrap()
 }
 

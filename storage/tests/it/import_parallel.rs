@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     raw::Raw,
-    support::{Case, conflicts, create_owners, entitlement, id},
+    support::{Case, NOW, conflicts, create_owners, entitlement, id},
 };
 
 type Outcome = Result<ImportRecord, StorageError>;
@@ -35,15 +35,15 @@ both_engines! {
         create_owners(store, &["acme"]).await;
         let case = Case::of("acme").with(entitlement("old", "p1"));
         case.import(store).await.unwrap();
-        let before = store.entitlement_answer(&id("old")).await.unwrap().unwrap();
+        let before = store.entitlement_answer(&id("old"), NOW).await.unwrap().unwrap();
         let next = Case::of("acme").a_day_later().with(entitlement("new", "p2"));
         let mut open = next.open(store).await.unwrap();
         open.add(next.entitlements.clone()).await.unwrap();
-        assert_eq!(store.entitlement_answer(&id("old")).await.unwrap(), Some(before));
-        assert_eq!(store.entitlement_answer(&id("new")).await.unwrap(), None);
+        assert_eq!(store.entitlement_answer(&id("old"), NOW).await.unwrap(), Some(before));
+        assert_eq!(store.entitlement_answer(&id("new"), NOW).await.unwrap(), None);
         next.finish(open).await.unwrap();
-        assert_eq!(store.entitlement_answer(&id("old")).await.unwrap(), None);
-        assert!(store.entitlement_answer(&id("new")).await.unwrap().is_some());
+        assert_eq!(store.entitlement_answer(&id("old"), NOW).await.unwrap(), None);
+        assert!(store.entitlement_answer(&id("new"), NOW).await.unwrap().is_some());
     }
 
     async fn two_imports_of_one_owner_are_serialized(database: TestDatabase) {

@@ -6,7 +6,7 @@ use portolan_storage::{StorageError, both_engines, testing::TestDatabase};
 
 use crate::{
     raw::{Raw, changed},
-    support::{Case, create_owners, entitlement, id},
+    support::{Case, NOW, create_owners, entitlement, id},
 };
 
 both_engines! {
@@ -117,7 +117,7 @@ both_engines! {
         assert_eq!(done, Counts { added: 1, removed: 1, unchanged: 2, ..counts() });
         assert_eq!(ids(&raw, "entitlements").await, ["a", "b-renewed", "c"]);
         assert_eq!(ids(&raw, "pools").await, ["p1", "p2"]);
-        let gone = database.store.entitlement_answer(&id("b")).await.unwrap();
+        let gone = database.store.entitlement_answer(&id("b"), NOW).await.unwrap();
         assert_eq!(gone, None, "the old id still answers");
     }
 

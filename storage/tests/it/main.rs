@@ -10,6 +10,8 @@
 mod audit;
 mod cdn_info;
 mod credentials;
+mod downstream;
+mod downstream_batch;
 mod import_conflicts;
 mod import_content;
 mod import_parallel;
@@ -22,4 +24,5 @@ mod rotation;
 mod schema;
 mod sealing;
 mod support;
+mod undo;
 mod upstream_cas;

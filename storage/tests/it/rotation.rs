@@ -9,7 +9,7 @@ use portolan_storage::{
 
 use crate::{
     raw::{Raw, changed},
-    support::{Case, by, certificate, create_owners, entitlement, id},
+    support::{Case, NOW, by, certificate, create_owners, entitlement, id},
 };
 
 both_engines! {
@@ -115,7 +115,7 @@ both_engines! {
         let fresh = opened(&database).await.unwrap();
         for owner in ["a", "b", "c"] {
             let name = format!("e-{owner}");
-            let answer = fresh.entitlement_answer(&id(&name)).await.unwrap().unwrap();
+            let answer = fresh.entitlement_answer(&id(&name), NOW).await.unwrap().unwrap();
             assert_eq!(answer.certificate.unwrap().key, certificate(&name).key);
         }
         assert_eq!(fresh.verify_audit_log().await.unwrap().faults, []);
@@ -145,7 +145,11 @@ async fn filled(database: &TestDatabase) {
 
 async fn everything_opens(store: &Store) {
     for name in ["e1", "e2"] {
-        let answer = store.entitlement_answer(&id(name)).await.unwrap().unwrap();
+        let answer = store
+            .entitlement_answer(&id(name), NOW)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(answer.certificate.unwrap().key, certificate(name).key);
     }
     let found = store.credential(Lookup::oauth("thumbslug")).await.unwrap();

@@ -8,7 +8,7 @@ use portolan_storage::{
 
 use crate::{
     raw::{Raw, places_of},
-    support::{Case, certificate, create_owners, entitlement, id, key_lines},
+    support::{Case, NOW, certificate, create_owners, entitlement, id, key_lines},
 };
 
 both_engines! {
@@ -63,7 +63,7 @@ both_engines! {
             .await;
             corrupt(&database, to, "entitlements", to).await;
         }
-        let untouched = database.store.entitlement_answer(&id("e1")).await.unwrap().unwrap();
+        let untouched = database.store.entitlement_answer(&id("e1"), NOW).await.unwrap().unwrap();
         assert_eq!(untouched.certificate.unwrap().key, certificate("e1").key);
     }
 
@@ -106,7 +106,7 @@ async fn imported(database: &TestDatabase) {
 async fn corrupt(database: &TestDatabase, asked: &str, in_table: &str, of_row: &str) {
     let refused = database
         .store
-        .entitlement_answer(&id(asked))
+        .entitlement_answer(&id(asked), NOW)
         .await
         .unwrap_err();
     assert!(

@@ -6,10 +6,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use portolan_domain::ids::EntitlementId;
+use portolan_storage::StorageError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::{auth::Caller, cache::Cached, problem::Problem, state::AppState};
+use crate::{
+    auth::Caller,
+    cache::{Cached, Question},
+    problem::Problem,
+    state::AppState,
+};
 
 /// `{entitlement_id}`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,12 +43,28 @@ pub async fn find(
         tracing::warn!(asked, hint, "an impossible entitlement id was asked for");
         return Err(unknown());
     };
-    let found = state.cache.get(&id).await?.ok_or_else(unknown)?;
+    answer(&Question::Entitlement(id), caller, state).await
+}
+
+/// The answer to a question, where this caller may have it.
+pub async fn answer(
+    question: &Question,
+    caller: &Caller,
+    state: &AppState,
+) -> Result<Cached, Problem> {
+    let found = match state.cache.get(question).await {
+        Err(StorageError::WithoutImport(owner)) => {
+            caller.check_owner(&owner)?;
+            return Err(StorageError::WithoutImport(owner).into());
+        }
+        found => found?.ok_or_else(unknown)?,
+    };
     caller.check_owner(&found.answer.owner)?;
     Ok(found)
 }
 
-fn unknown() -> Problem {
+/// 404: nobody's.
+pub fn unknown() -> Problem {
     let title = "There is no such entitlement";
     let detail = "The entitlement is unknown here, or was revoked.";
     Problem::new(

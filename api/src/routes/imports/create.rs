@@ -4,11 +4,11 @@ use axum::extract::{Request, State};
 use portolan_domain::ids::OwnerKey;
 use tracing::Instrument;
 
-use super::query::{ImportQuery, ManifestZip, UploadForm, busy};
+use super::query::{ImportQuery, ManifestZip, UploadForm};
 use crate::{
     auth::Manager,
     extract::{Json, OwnerPath, Path, Query},
-    import::{ImportError, ImportOptions, Pace, ReceivedUpload, receive},
+    import::{ImportError, ImportOptions, Pace, ReceivedUpload, busy, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
     view::ImportRecord,

@@ -6,11 +6,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::query::{ImportQuery, ManifestZip, UploadForm, busy};
+use super::query::{ImportQuery, ManifestZip, UploadForm};
 use crate::{
     auth::Manager,
     extract::{Json, OwnerPath, Path, Query},
-    import::{Pace, receive},
+    import::{Pace, busy, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     routes::jobs::JobStatus,
     state::AppState,

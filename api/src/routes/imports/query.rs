@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use portolan_domain::conflict::{Conflict, Forced};
 use portolan_storage::{Actor, JobRequest};
 use serde::Deserialize;
@@ -116,13 +115,4 @@ impl ImportQuery {
         self.options(importer, by)?;
         Ok(request)
     }
-}
-
-/// 503: there is no place or no turn for half a minute.
-pub fn busy() -> Problem {
-    let detail = "More imports run or arrive than import.concurrent and import.receiving allow. Nothing was \
-         changed. Try again soon.";
-    let title = "The service is busy";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title, detail)
-        .header(RETRY_AFTER, HeaderValue::from_static("10"))
 }

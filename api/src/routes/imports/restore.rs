@@ -7,11 +7,10 @@ use tracing::Instrument;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::query::busy;
 use crate::{
     auth::Manager,
     extract::{Json, Path},
-    import::ImportError,
+    import::{ImportError, busy},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
     view::ImportRecord,

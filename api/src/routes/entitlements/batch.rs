@@ -1,0 +1,125 @@
+//! `POST /owners/{owner_key}/entitlements/batch`: all that a local subscription system has, at once.
+
+use std::fs::File;
+
+use axum::extract::{Request, State};
+use portolan_domain::ids::OwnerKey;
+use portolan_storage::{Actor, BatchCounts};
+use serde::{Deserialize, Serialize};
+use tracing::Instrument;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    auth::Manager,
+    extract::{Json, OwnerPath, Path, Query},
+    import::{Pace, busy, receive_lines},
+    problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
+    registration::{RegistrationError, register},
+    state::AppState,
+};
+
+/// The query of a batch.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BatchQuery {
+    /// Removes the owner's downstream entitlements that are not in the batch.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    replace: bool,
+}
+
+/// What a batch changed, in downstream entitlements.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchResult {
+    /// New ones.
+    pub created: u64,
+    /// Those that come from somewhere else now.
+    pub updated: u64,
+    /// Those that were registered so already.
+    pub unchanged: u64,
+    /// Those that were not in it.
+    pub removed: u64,
+}
+
+/// Registers up to a million downstream entitlements, all or none.
+///
+/// A line is an object: `{"id","poolId"}`, `{"id","upstreamEntitlementId"}` or `{"id"}`.
+#[utoipa::path(
+    post,
+    path = "/owners/{owner_key}/entitlements/batch",
+    operation_id = "create_entitlement_batch",
+    tag = "entitlements",
+    params(OwnerPath, BatchQuery),
+    request_body(
+        content((String = "application/x-ndjson")),
+        description = "NDJSON, a line for each entitlement."
+    ),
+    responses(
+        (status = 200, body = BatchResult, description = "All of it is registered."),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json",
+         description = "There is no such owner."),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json",
+         description = "An id is another owner's, or an upstream entitlement's: see `line`."),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json",
+         description = "The body is too large."),
+        (status = 415, body = ProblemBody, content_type = "application/problem+json",
+         description = "The body is of another kind."),
+        BadRequest, Refused, TooSlow,
+    )
+)]
+pub async fn create_entitlement_batch(
+    Manager(caller): Manager,
+    State(state): State<AppState>,
+    Path(path): Path<OwnerPath>,
+    Query(query): Query<BatchQuery>,
+    request: Request,
+) -> Result<Json<BatchResult>, Problem> {
+    let owner = path.owner_key;
+    caller.check_owner(&owner)?;
+    state.store.owner(&owner).await?;
+    let importer = &state.importer;
+    let room = importer.place(&owner).await.ok_or_else(busy)?;
+    let pace = Pace::new(&state.config.http.limits);
+    let body = receive_lines(request, importer.spool(), importer.upload_limit(), pace).await?;
+    // Only now: a client that sends slowly must not keep the others from their turn.
+    let turn = importer.turn(&owner).await.ok_or_else(busy)?;
+    // On its own: where the client goes away, other requests still see what was stored.
+    let batch = async move {
+        // Both until the end: the body takes its disk for as long.
+        let _held = (room, turn);
+        run(&state, &owner, body.file, query.replace, caller.by).await
+    };
+    let running = tokio::spawn(batch.in_current_span());
+    let counts = running
+        .await
+        .map_err(|_| RegistrationError::Interrupted)??;
+    Ok(Json(counts.into()))
+}
+
+async fn run(
+    state: &AppState,
+    owner: &OwnerKey,
+    file: File,
+    replace: bool,
+    by: Actor,
+) -> Result<BatchCounts, Problem> {
+    // The body may have taken its time.
+    let at = state.clock.now();
+    let by = Actor { at, ..by };
+    let counts = register(&state.store, owner, file, replace, &by).await?;
+    state.cache.changed(owner);
+    tracing::info!(%owner, ?counts, "a batch of entitlements was registered");
+    Ok(counts)
+}
+
+impl From<BatchCounts> for BatchResult {
+    fn from(counts: BatchCounts) -> Self {
+        Self {
+            created: counts.created,
+            updated: counts.updated,
+            unchanged: counts.unchanged,
+            removed: counts.removed,
+        }
+    }
+}
