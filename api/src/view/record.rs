@@ -4,7 +4,7 @@ use portolan_storage::VerificationSnapshot;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{consumer::UpstreamConsumer, times::Timestamp};
+use super::{change::Change, consumer::UpstreamConsumer, times::Timestamp};
 
 /// What an import did.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,6 +44,11 @@ pub struct ImportRecord {
     pub counts: Counts,
     /// What to look at.
     pub warnings: Vec<Warning>,
+    /// What it would change, on a dry run: at most 1,000 of each kind, entitlements and pools among
+    /// them. Else empty.
+    pub changes: Vec<Change>,
+    /// How many more changes there are than are listed.
+    pub changes_truncated: u64,
     /// How long each step took.
     pub timings: Timings,
 }
@@ -157,6 +162,13 @@ impl From<portolan_storage::ImportRecord> for ImportRecord {
                 downstream_removed: counts.downstream_removed,
             },
             warnings: record.warnings.into_iter().map(Into::into).collect(),
+            changes_truncated: record.changes.left_out(),
+            changes: record
+                .changes
+                .into_list()
+                .into_iter()
+                .map(Into::into)
+                .collect(),
             timings: Timings {
                 receive_ms: timings.receive_ms,
                 verify_ms: timings.verify_ms,

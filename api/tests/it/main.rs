@@ -17,6 +17,8 @@ mod cli_access;
 mod client_certificates;
 mod credentials;
 mod desk;
+mod dialect;
+mod dry_run;
 mod fixtures;
 mod imports;
 mod kill;

@@ -8,7 +8,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, Select, sea_query::OnConflict,
 };
 
-use super::{reconcile::SWEEP, rows::pool_row, seen::Seen};
+use super::{changes::Plan, reconcile::SWEEP, rows::pool_row, seen::Seen};
 use crate::{
     entity::pools::{ActiveModel, Column, Entity, Model},
     error::Result,
@@ -37,6 +37,7 @@ impl PoolReconciler {
         &mut self,
         connection: &impl ConnectionTrait,
         batch: &[Entitlement],
+        plan: &mut Plan,
     ) -> Result<()> {
         let pools = batch.iter().map(|entitlement| &entitlement.pool);
         let wanted: Vec<&Pool> = pools
@@ -47,6 +48,7 @@ impl PoolReconciler {
         let rows = wanted.into_iter().map(|pool| pool_row(self.owner, pool));
         let changed = rows.filter(|row| stored.get(&row.id) != Some(row));
         let changed: Vec<ActiveModel> = changed
+            .inspect(|row| plan.pool(stored.get(&row.id), row))
             .map(|row| row.into_active_model().reset_all())
             .collect();
         if changed.is_empty() {
@@ -88,7 +90,11 @@ impl PoolReconciler {
     }
 
     /// Removes the pools that the manifest did not name.
-    pub async fn remove_gone(&self, connection: &impl ConnectionTrait) -> Result<()> {
+    pub async fn remove_gone(
+        &self,
+        connection: &impl ConnectionTrait,
+        plan: &mut Plan,
+    ) -> Result<()> {
         if self.before == self.kept {
             return Ok(());
         }
@@ -107,9 +113,11 @@ impl PoolReconciler {
                 return Ok(());
             };
             last = end;
+            let gone = self.seen.missing(ids);
+            plan.removed_pools(connection, self.owner, &gone).await?;
             Entity::delete_many()
                 .filter(Column::OwnerId.eq(self.owner))
-                .filter(Column::Id.is_in(self.seen.missing(ids)))
+                .filter(Column::Id.is_in(gone))
                 .exec(connection)
                 .await?;
         }

@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use portolan_domain::{
-    digest::Sha256Digest, ids::EntitlementId, import::Counts, manifest::Entitlement,
+    digest::Sha256Digest,
+    ids::EntitlementId,
+    import::{Changes, Counts},
+    manifest::Entitlement,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
@@ -13,6 +16,7 @@ use sea_orm::{
 };
 
 use super::{
+    changes::Plan,
     pools::PoolReconciler,
     rows::{content_digest, entitlement_row},
     seen::Seen,
@@ -38,6 +42,7 @@ pub(super) struct Reconciler {
     seen: Seen,
     pools: PoolReconciler,
     counts: Counts,
+    plan: Plan,
 }
 
 /// What the manifest says of one entitlement that has to be written.
@@ -47,13 +52,14 @@ struct Change {
 }
 
 impl Reconciler {
-    pub async fn new(connection: &impl ConnectionTrait, owner: i64) -> Result<Self> {
+    pub async fn new(connection: &impl ConnectionTrait, owner: i64, dry_run: bool) -> Result<Self> {
         Ok(Self {
             owner,
             before: of_owner(owner).count(connection).await?,
             pools: PoolReconciler::new(connection, owner).await?,
             seen: Seen::default(),
             counts: Counts::default(),
+            plan: Plan::of(dry_run),
         })
     }
 
@@ -68,7 +74,7 @@ impl Reconciler {
         if let Some(taken) = Self::taken_by_others(connection, self.owner, &ids).await? {
             return Err(StorageError::EntitlementIdInUse(taken));
         }
-        self.pools.add(connection, &batch).await?;
+        self.pools.add(connection, &batch, &mut self.plan).await?;
         let stored = self.stored_digests(connection, ids).await?;
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for entitlement in batch {
@@ -88,6 +94,15 @@ impl Reconciler {
         }
         self.counts.added += new.len() as u64;
         self.counts.updated += changed.len() as u64;
+        let (added, updated) = (new.iter(), changed.iter());
+        self.plan
+            .entitlements(
+                connection,
+                (self.owner, sealing),
+                added.map(|change| &change.entitlement),
+                updated.map(|change| &change.entitlement),
+            )
+            .await?;
         self.claim_ids(connection, &new).await?;
         self.write(connection, sealing, new.into_iter().chain(changed))
             .await
@@ -190,11 +205,16 @@ impl Reconciler {
         if self.counts.removed > 0 {
             self.sweep_entitlements(connection).await?;
         }
-        self.pools.remove_gone(connection).await?;
+        self.pools.remove_gone(connection, &mut self.plan).await?;
         Ok(self.counts)
     }
 
-    async fn sweep_entitlements(&self, connection: &impl ConnectionTrait) -> Result<()> {
+    /// What a dry run would change of entitlements and pools.
+    pub fn changes(&mut self) -> Changes {
+        self.plan.take()
+    }
+
+    async fn sweep_entitlements(&mut self, connection: &impl ConnectionTrait) -> Result<()> {
         let mut last = String::new();
         loop {
             let ids: Vec<String> = of_owner(self.owner)
@@ -211,6 +231,9 @@ impl Reconciler {
             };
             last = end;
             let gone = self.seen.missing(ids);
+            self.plan
+                .removed_entitlements(connection, self.owner, &gone)
+                .await?;
             entitlements::Entity::delete_many()
                 .filter(entitlements::Column::OwnerId.eq(self.owner))
                 .filter(entitlements::Column::Id.is_in(gone.clone()))

@@ -4,7 +4,7 @@ use portolan_domain::{
     cdn_url::CdnUrl,
     conflict::{Conflict, Forced},
     digest::Sha256Digest,
-    import::{Counts, ImportStatus, Warning},
+    import::{Changes, Counts, ImportStatus, Warning},
     manifest::ManifestHeader,
     trust::Verification,
 };
@@ -135,6 +135,8 @@ pub struct ImportRecord {
     pub counts: Counts,
     /// What to look at.
     pub warnings: Vec<Warning>,
+    /// What it would change, where it is a dry run's; never stored.
+    pub changes: Changes,
     /// How long it took.
     pub timings: Timings,
 }
@@ -232,6 +234,7 @@ impl ImportRecord {
                 .transpose()?,
             counts: from_json(row.id, "counts", &row.counts)?,
             warnings: from_json(row.id, "warnings", &row.warnings)?,
+            changes: Changes::default(),
             timings: from_json(row.id, "timings", &row.timings)?,
         })
     }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use portolan_domain::{
     conflict::Conflict,
     ids::{CdnLabel, OwnerKey},
-    import::{CdnChoice, LastImport, Warning, WarningCode, Warnings, conflicts},
+    import::{CdnChoice, Changes, LastImport, Warning, WarningCode, Warnings, conflicts},
     manifest::{Entitlement, ManifestCdn, ManifestHeader},
     trust::Verification,
 };
@@ -17,6 +17,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    picture::Picture,
     reconcile::Reconciler,
     record::{ConsumerSnapshot, Draft, ImportRecord, KeptFile, Timings, VerificationSnapshot},
 };
@@ -92,7 +93,7 @@ impl Store {
             (!standing.is_empty()).then_some(StorageError::Conflicts(standing))
         };
         Ok(ImportTransaction {
-            reconciler: Reconciler::new(&*transaction, owner.id).await?,
+            reconciler: Reconciler::new(&*transaction, owner.id, draft.dry_run).await?,
             sealing: self.data_key(&owner)?,
             store: self.clone(),
             id: new_id(),
@@ -185,6 +186,7 @@ impl ImportTransaction {
         if let Verification::Forced(conflict) = verification {
             self.forced.insert(0, *conflict);
         }
+        let before = self.picture().await?;
         let counts = self.reconciler.remove_gone(&*self.transaction).await?;
         self.drop_old_files().await?;
         self.replace_cdns().await?;
@@ -205,10 +207,19 @@ impl ImportTransaction {
             .file_name
             .as_deref()
             .unwrap_or("the manifest");
+        let done = match self.draft.dry_run {
+            true => "would be imported",
+            false => "was imported",
+        };
+        let mut changes = Changes::default();
+        if let (Some(before), Some(after)) = (before, self.picture().await?) {
+            changes = before.until(&after);
+            changes.append(self.reconciler.changes());
+        }
         let record = ImportRecord {
             id: self.id,
             status,
-            status_message: format!("{}: {name} was imported", self.owner.key),
+            status_message: format!("{}: {name} {done}", self.owner.key),
             created_at: times::kept(self.draft.by.at),
             upload: Some(self.draft.upload.clone()),
             generated_by: self.header.generated_by.clone(),
@@ -218,6 +229,7 @@ impl ImportTransaction {
             verification: Some(VerificationSnapshot::of(verification)),
             counts,
             warnings,
+            changes,
             timings: timings(),
         };
         imports::Entity::insert(record.to_row(self.owner.id)?)
@@ -231,6 +243,14 @@ impl ImportTransaction {
             self.transaction.commit(event).await?;
         }
         Ok(record)
+    }
+
+    /// How the owner looks now, for a dry run's comparison.
+    async fn picture(&self) -> Result<Option<Picture>> {
+        if !self.draft.dry_run {
+            return Ok(None);
+        }
+        Picture::of(&*self.transaction, self.owner.id).await
     }
 
     /// The manifest's CDNs are the owner's; the operator's are never touched.

@@ -12,6 +12,7 @@ mod cdn_info;
 mod credentials;
 mod import_conflicts;
 mod import_content;
+mod import_dry_run;
 mod import_parallel;
 mod import_reconcile;
 mod import_records;

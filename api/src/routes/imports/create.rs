@@ -21,8 +21,8 @@ use utoipa::{
 
 use crate::{
     auth::Manager,
-    extract::{Json, OwnerPath, Path, Query, given},
-    import::{ImportError, ImportOptions, Pace, ReceivedUpload, receive},
+    extract::{Dialect, Json, OwnerPath, Path, Query, Shaped, given},
+    import::{ImportError, ImportOptions, OnSame, Pace, ReceivedUpload, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
     view::ImportRecord,
@@ -63,16 +63,6 @@ impl PartialSchema for ForceWord {
 }
 
 impl ToSchema for ForceWord {}
-
-/// What to do with the very bytes that were imported last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OnSame {
-    /// The conflict `MANIFEST_SAME`.
-    Conflict,
-    /// Nothing.
-    Skip,
-}
 
 /// The upload as a form.
 #[derive(ToSchema)]
@@ -115,49 +105,49 @@ pub struct ManifestZip(Vec<u8>);
 pub async fn create_import(
     Manager(caller): Manager,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<OwnerPath>,
     Query(query): Query<ImportQuery>,
     request: Request,
-) -> Result<Json<ImportRecord>, Problem> {
+) -> Result<Json<Shaped<ImportRecord>>, Problem> {
     let owner = path.owner_key;
     caller.check_owner(&owner)?;
-    let skip = query.on_same == Some(OnSame::Skip);
+    let on_same = query.on_same.unwrap_or_default();
     let options = query.options(&state, caller.by)?;
     state.store.owner(&owner).await?;
     let importer = &state.importer;
     let room = importer.place(&owner).await.ok_or_else(busy)?;
     let pace = Pace::new(&state.config.http.limits);
     let upload = receive(request, importer.spool(), importer.upload_limit(), pace).await?;
-    if skip && let Some(same) = state.store.current_import(&owner).await? {
-        let before = same.upload.as_ref().map(|before| before.sha256);
-        if before == Some(upload.sha256) {
-            let mut record = ImportRecord::from(same);
-            record.unchanged = true;
-            return Ok(Json(record));
-        }
-    }
     // Only now: a client that sends slowly must not keep the others from their turn.
     let turn = importer.turn(&owner).await.ok_or_else(busy)?;
     // On its own: a client that goes away now still gets its import, and its record.
     let import = async move {
         // Both until the end: the upload takes its disk for as long.
         let _held = (room, turn);
-        run(&state, &owner, upload, options).await
+        run(&state, &owner, upload, on_same, options).await
     };
     let running = tokio::spawn(import.in_current_span());
     running
         .await
         .map_err(|_| ImportError::Interrupted)?
-        .map(Json)
+        .map(|record| dialect.json(record))
 }
 
 async fn run(
     state: &AppState,
     owner: &OwnerKey,
     upload: ReceivedUpload,
+    on_same: OnSame,
     options: ImportOptions,
 ) -> Result<ImportRecord, Problem> {
     let dry_run = options.dry_run;
+    if let Some(same) = on_same
+        .skipped(&state.store, owner, &upload, dry_run)
+        .await?
+    {
+        return Ok(same);
+    }
     let record = state.importer.import(owner, upload, options).await?;
     if !dry_run {
         state.cache.changed(owner);
