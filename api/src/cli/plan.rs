@@ -60,9 +60,11 @@ fn line(change: &Value) -> String {
         other => format!("{} {id}", other.to_lowercase()),
     };
     // Of what goes, its name is enough.
-    let named = !what.ends_with(&id) || change["action"] != "REMOVED";
-    let fields = change["fields"].as_array().filter(|_| named);
-    let fields = fields.into_iter().flatten();
+    let gone = change["action"] == "REMOVED" && what.ends_with(&id);
+    let fields = change["fields"].as_array().filter(|_| !gone);
+    // The line has a consumer's uuid already, unless it changes.
+    let said = |f: &&Value| f["name"] == "uuid" && f["before"].is_null();
+    let fields = fields.into_iter().flatten().filter(|f| !said(f));
     let fields: Vec<String> = fields.map(|f| field(f, &change["action"])).collect();
     format!("{what} {}", fields.join(", "))
         .trim_end()
@@ -93,11 +95,15 @@ fn printable(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let escaped = |c: char| match c.is_control() {
-        true => c.escape_default().collect(),
-        false => String::from(c),
-    };
-    text.chars().map(escaped).collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]

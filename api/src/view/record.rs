@@ -96,10 +96,6 @@ pub struct Warning {
 }
 
 /// How long each step took.
-#[expect(
-    clippy::struct_field_names,
-    reason = "the unit belongs to the name on the wire"
-)]
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timings {

@@ -144,7 +144,7 @@ both_engines! {
         app.get("/candlepin/owners/nobody").await.assert_problem(404, "owner-not-found");
         let wrong = app.json(Method::PATCH, "/candlepin/owners/acme", json!({})).await;
         wrong.assert_problem(405, "method-not-allowed");
-        app.get("/candlepin/nothing").await.assert_problem(404, "not-found");
+        app.get("/candlepin/nothing").await.assert_problem(404, "route-not-found");
     }
 
     async fn every_prefix_that_is_set_speaks_so(database: TestDatabase) {

@@ -31,10 +31,6 @@ pub(super) fn time(value: Option<OffsetDateTime>) -> Option<FieldValue> {
     value.map(times::kept).map(FieldValue::Time)
 }
 
-fn number(value: i64) -> Option<FieldValue> {
-    Some(FieldValue::Number(value))
-}
-
 impl Plan {
     /// The plan of an import that is a dry run, or is not.
     pub fn of(dry_run: bool) -> Self {
@@ -54,17 +50,17 @@ impl Plan {
         new: impl Iterator<Item = &Entitlement>,
         changed: impl Iterator<Item = &Entitlement>,
     ) -> Result<()> {
-        let Some(changes) = &mut self.0 else {
+        let Some(told) = &mut self.0 else {
             return Ok(());
         };
         let kind = ChangeKind::Entitlement;
         let new: Vec<&Entitlement> = new.collect();
-        for entitlement in changes.listed(kind, &new) {
+        for entitlement in told.listed(kind, &new) {
             let after = Some(manifest_fields(entitlement));
-            changes.compare(kind, entitlement.id.as_str(), None, after);
+            told.compare(kind, entitlement.id.as_str(), None, after);
         }
         let changed: Vec<&Entitlement> = changed.collect();
-        let listed = changes.listed(kind, &changed);
+        let listed = told.listed(kind, &changed);
         let ids = listed.iter().map(|entitlement| entitlement.id.as_str());
         let before = entitlement_rows(connection, owner, ids).await?;
         let before: HashMap<_, _> = before
@@ -73,7 +69,7 @@ impl Plan {
             .collect();
         for entitlement in listed {
             if let Some(before) = before.get(entitlement.id.as_str()) {
-                changes.push(updated(before, entitlement, sealing));
+                told.push(updated(before, entitlement, sealing));
             }
         }
         Ok(())
@@ -86,13 +82,13 @@ impl Plan {
         owner: i64,
         ids: &[String],
     ) -> Result<()> {
-        let Some(changes) = &mut self.0 else {
+        let Some(told) = &mut self.0 else {
             return Ok(());
         };
-        let listed = changes.listed(ChangeKind::Entitlement, ids);
+        let listed = told.listed(ChangeKind::Entitlement, ids);
         let ids = listed.iter().map(String::as_str);
         for row in entitlement_rows(connection, owner, ids).await? {
-            changes.compare(
+            told.compare(
                 ChangeKind::Entitlement,
                 &row.id,
                 Some(row_fields(&row)),
@@ -104,9 +100,9 @@ impl Plan {
 
     /// A pool that is about to be written.
     pub fn pool(&mut self, before: Option<&pools::Model>, after: &pools::Model) {
-        if let Some(changes) = &mut self.0 {
+        if let Some(told) = &mut self.0 {
             let (id, before) = (&after.id, before.map(pool_fields));
-            changes.compare(ChangeKind::Pool, id, before, Some(pool_fields(after)));
+            told.compare(ChangeKind::Pool, id, before, Some(pool_fields(after)));
         }
     }
 
@@ -117,10 +113,10 @@ impl Plan {
         owner: i64,
         ids: &[String],
     ) -> Result<()> {
-        let Some(changes) = &mut self.0 else {
+        let Some(told) = &mut self.0 else {
             return Ok(());
         };
-        let listed = changes.listed(ChangeKind::Pool, ids);
+        let listed = told.listed(ChangeKind::Pool, ids);
         if listed.is_empty() {
             return Ok(());
         }
@@ -131,7 +127,7 @@ impl Plan {
             .all(connection)
             .await?;
         for row in rows {
-            changes.compare(ChangeKind::Pool, &row.id, Some(pool_fields(&row)), None);
+            told.compare(ChangeKind::Pool, &row.id, Some(pool_fields(&row)), None);
         }
         Ok(())
     }
@@ -157,7 +153,7 @@ async fn entitlement_rows(
 fn row_fields(row: &entitlements::Model) -> Fields {
     vec![
         ("poolId", text(Some(&row.pool_id))),
-        ("quantity", number(row.quantity)),
+        ("quantity", Some(FieldValue::Number(row.quantity))),
         ("startDate", time(row.starts_at)),
         ("endDate", time(row.ends_at)),
         ("serial", text(row.serial.as_deref())),
@@ -170,7 +166,7 @@ fn manifest_fields(entitlement: &Entitlement) -> Fields {
     let certificate = entitlement.certificate.as_ref();
     vec![
         ("poolId", text(Some(entitlement.pool.id.as_str()))),
-        ("quantity", number(entitlement.quantity)),
+        ("quantity", Some(FieldValue::Number(entitlement.quantity))),
         ("startDate", time(entitlement.starts_at)),
         ("endDate", time(entitlement.ends_at)),
         ("serial", text(certificate.map(|c| c.serial.as_str()))),
@@ -214,7 +210,7 @@ fn pool_fields(row: &pools::Model) -> Fields {
         ("contractNumber", text(row.contract_number.as_deref())),
         ("accountNumber", text(row.account_number.as_deref())),
         ("orderNumber", text(row.order_number.as_deref())),
-        ("quantity", number(row.quantity)),
+        ("quantity", Some(FieldValue::Number(row.quantity))),
         ("startDate", time(row.starts_at)),
         ("endDate", time(row.ends_at)),
     ]

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use portolan_domain::import::{ChangeKind, Changes, FieldValue, Fields};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use super::changes::{text, time};
+use super::{
+    changes::{text, time},
+    record::Draft,
+};
 use crate::{
     cdn_info::{CdnAnswer, resolve_cdn},
     entity::{cdns, owners, upstream_consumers},
@@ -21,8 +24,15 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    /// Looks at the owner as it is in this transaction.
-    pub async fn of(connection: &impl ConnectionTrait, owner: i64) -> Result<Option<Self>> {
+    /// Looks at the owner as it is in this transaction; not at all unless for a dry run.
+    pub async fn of(
+        connection: &impl ConnectionTrait,
+        owner: i64,
+        draft: &Draft,
+    ) -> Result<Option<Box<Self>>> {
+        if !draft.dry_run {
+            return Ok(None);
+        }
         let Some(owner) = owners::Entity::find_by_id(owner).one(connection).await? else {
             return Ok(None);
         };
@@ -36,16 +46,21 @@ impl Picture {
             .filter(cdns::Column::OwnerId.eq(owner.id))
             .all(connection)
             .await?;
-        Ok(Some(Self {
+        Ok(Some(Box::new(Self {
             owner,
             consumer,
             cdn,
             cdns,
-        }))
+        })))
     }
 
-    /// What differs in a later look.
-    pub fn until(&self, later: &Self) -> Changes {
+    /// What differs between two looks; nothing where there were none.
+    pub fn changes(before: Option<&Self>, after: Option<&Self>) -> Changes {
+        let both = before.zip(after);
+        both.map_or_else(Changes::default, |(before, after)| before.until(after))
+    }
+
+    fn until(&self, later: &Self) -> Changes {
         let mut changes = Changes::default();
         let owner = self.owner.key.as_str();
         let uuid = later.name(self, |consumer| Some(&consumer.uuid));
@@ -105,10 +120,10 @@ impl Picture {
     fn ca(&self) -> Option<Fields> {
         let consumer = self.consumer.as_ref()?;
         Some(vec![
-            ("outcome", text(Some(&consumer.outcome))),
             ("filename", text(consumer.ca_filename.as_deref())),
             ("sha256", text(consumer.ca_sha256.as_deref())),
             ("algorithm", text(consumer.algorithm.as_deref())),
+            ("outcome", text(Some(&consumer.outcome))),
         ])
     }
 

@@ -114,7 +114,7 @@ impl PoolReconciler {
             };
             last = end;
             let gone = self.seen.missing(ids);
-            plan.removed_pools(connection, self.owner, &gone).await?;
+            Box::pin(plan.removed_pools(connection, self.owner, &gone)).await?;
             Entity::delete_many()
                 .filter(Column::OwnerId.eq(self.owner))
                 .filter(Column::Id.is_in(gone))

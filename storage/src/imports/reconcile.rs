@@ -95,14 +95,14 @@ impl Reconciler {
         self.counts.added += new.len() as u64;
         self.counts.updated += changed.len() as u64;
         let (added, updated) = (new.iter(), changed.iter());
-        self.plan
-            .entitlements(
-                connection,
-                (self.owner, sealing),
-                added.map(|change| &change.entitlement),
-                updated.map(|change| &change.entitlement),
-            )
-            .await?;
+        let planned = self.plan.entitlements(
+            connection,
+            (self.owner, sealing),
+            added.map(|change| &change.entitlement),
+            updated.map(|change| &change.entitlement),
+        );
+        // Few imports are dry runs: the others need no room for this.
+        Box::pin(planned).await?;
         self.claim_ids(connection, &new).await?;
         self.write(connection, sealing, new.into_iter().chain(changed))
             .await
@@ -231,9 +231,10 @@ impl Reconciler {
             };
             last = end;
             let gone = self.seen.missing(ids);
-            self.plan
-                .removed_entitlements(connection, self.owner, &gone)
-                .await?;
+            let planned = self
+                .plan
+                .removed_entitlements(connection, self.owner, &gone);
+            Box::pin(planned).await?;
             entitlements::Entity::delete_many()
                 .filter(entitlements::Column::OwnerId.eq(self.owner))
                 .filter(entitlements::Column::Id.is_in(gone.clone()))

@@ -141,6 +141,19 @@ pub struct ImportRecord {
     pub timings: Timings,
 }
 
+impl Draft {
+    /// What is told of an import that went well.
+    pub(super) fn told(&self, owner: &str) -> String {
+        let name = self.upload.file_name.as_deref();
+        let name = name.unwrap_or("the manifest");
+        if self.dry_run {
+            format!("{owner}: {name} would be imported")
+        } else {
+            format!("{owner}: {name} was imported")
+        }
+    }
+}
+
 impl ConsumerSnapshot {
     pub(super) fn of(header: &ManifestHeader) -> Self {
         let consumer = &header.consumer;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use portolan_domain::{
     conflict::Conflict,
     ids::{CdnLabel, OwnerKey},
-    import::{CdnChoice, Changes, LastImport, Warning, WarningCode, Warnings, conflicts},
+    import::{CdnChoice, LastImport, Warning, WarningCode, Warnings, conflicts},
     manifest::{Entitlement, ManifestCdn, ManifestHeader},
     trust::Verification,
 };
@@ -186,7 +186,7 @@ impl ImportTransaction {
         if let Verification::Forced(conflict) = verification {
             self.forced.insert(0, *conflict);
         }
-        let before = self.picture().await?;
+        let before = Box::pin(self.picture()).await?;
         let counts = self.reconciler.remove_gone(&*self.transaction).await?;
         self.drop_old_files().await?;
         self.replace_cdns().await?;
@@ -201,25 +201,13 @@ impl ImportTransaction {
         self.store_consumer(verification, &choice).await?;
         self.touch_owner().await?;
         let (status, warnings) = warnings.finish();
-        let name = self
-            .draft
-            .upload
-            .file_name
-            .as_deref()
-            .unwrap_or("the manifest");
-        let done = match self.draft.dry_run {
-            true => "would be imported",
-            false => "was imported",
-        };
-        let mut changes = Changes::default();
-        if let (Some(before), Some(after)) = (before, self.picture().await?) {
-            changes = before.until(&after);
-            changes.append(self.reconciler.changes());
-        }
+        let after = Box::pin(self.picture()).await?;
+        let mut changes = Picture::changes(before.as_deref(), after.as_deref());
+        changes.append(self.reconciler.changes());
         let record = ImportRecord {
             id: self.id,
             status,
-            status_message: format!("{}: {name} {done}", self.owner.key),
+            status_message: self.draft.told(&self.owner.key),
             created_at: times::kept(self.draft.by.at),
             upload: Some(self.draft.upload.clone()),
             generated_by: self.header.generated_by.clone(),
@@ -245,12 +233,8 @@ impl ImportTransaction {
         Ok(record)
     }
 
-    /// How the owner looks now, for a dry run's comparison.
-    async fn picture(&self) -> Result<Option<Picture>> {
-        if !self.draft.dry_run {
-            return Ok(None);
-        }
-        Picture::of(&*self.transaction, self.owner.id).await
+    async fn picture(&self) -> Result<Option<Box<Picture>>> {
+        Picture::of(&*self.transaction, self.owner.id, &self.draft).await
     }
 
     /// The manifest's CDNs are the owner's; the operator's are never touched.

@@ -6,6 +6,11 @@ use serde::Serialize;
 use super::{consumer::UpstreamConsumer, time::SecondsUtc};
 
 /// A tenant.
+#[expect(
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
+    reason = "names and types are Candlepin's"
+)]
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {
