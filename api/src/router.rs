@@ -1,6 +1,6 @@
 //! All routes, their document, and the layers around them.
 
-use axum::{Router, extract::DefaultBodyLimit, middleware};
+use axum::{Extension, Router, extract::DefaultBodyLimit, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{
     Modify, OpenApi,
@@ -14,7 +14,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
     audit::record_refusals,
-    extract::Json,
+    extract::{Dialect, Json},
     problem::{finish, not_found, wrong_method},
     routes,
     state::AppState,
@@ -94,7 +94,8 @@ pub fn router(state: AppState) -> Router {
     let (routes, document) = routes().split_for_parts();
     let mut service = Router::new();
     for prefix in &state.config.http.compat_prefixes {
-        service = service.nest(prefix, routes.clone());
+        let spoken = Extension(Dialect::Candlepin);
+        service = service.nest(prefix, routes.clone().layer(spoken));
     }
     let docs = SwaggerUi::new("/docs").url("/docs/openapi.json", document);
     service

@@ -1,5 +1,7 @@
 //! What an import decides and records: conflicts, where the CDN comes from, warnings, counts.
 
+mod changes;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -9,6 +11,8 @@ use crate::{
     ids::{CdnLabel, ConsumerUuid, EntitlementId},
     manifest::ManifestHeader,
 };
+
+pub use changes::{Change, ChangeAction, ChangeKind, Changes, FieldChange, FieldValue, Fields};
 
 /// How an import ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use portolan_domain::{
     trust::Verification,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use time::OffsetDateTime;
 
 use crate::{
     cdn_info::{CdnAnswer, resolve_cdn},
@@ -42,6 +43,10 @@ pub struct StoredConsumer {
     pub ca: Option<RecordedCa>,
     /// Where its content is.
     pub cdn: CdnAnswer,
+    /// Its identity certificate as it came, PEM; serial number and dates are in it.
+    pub identity_cert: Option<String>,
+    /// When it was imported, as far as its record is kept.
+    pub imported_at: Option<OffsetDateTime>,
 }
 
 impl Store {
@@ -99,6 +104,8 @@ impl Store {
             },
             ca: recorded_ca(row)?,
             cdn: resolve_cdn(&self.database, row).await?,
+            identity_cert: row.identity_cert.clone(),
+            imported_at: self.last_stored(owner.id).await?.map(|row| row.created_at),
         })
     }
 }

@@ -17,9 +17,9 @@ use portolan_domain::{cdn_url::CdnUrl, conflict::Forced, ids::OwnerKey};
 use portolan_storage::Actor;
 use serde_json::Value;
 
-use super::{context::Context, error::CliError, remote::Remote};
+use super::{context::Context, error::CliError, plan::plan, remote::Remote};
 use crate::{
-    import::{ImportOptions, ReceivedUpload, UploadWriter},
+    import::{ImportOptions, OnSame, ReceivedUpload, UploadWriter},
     state::AppState,
     view::ImportRecord,
 };
@@ -38,7 +38,10 @@ pub struct ImportArgs {
     /// A conflict to force, such as MANIFEST_OLD; repeat for more
     #[arg(long)]
     force: Vec<String>,
-    /// Do all the work and store nothing
+    /// What to do with the very bytes that were imported last
+    #[arg(long, value_enum, default_value_t)]
+    on_same: OnSame,
+    /// Do all the work, store nothing, and show what would change
     #[arg(long)]
     dry_run: bool,
     /// A running service to import into
@@ -61,6 +64,9 @@ pub async fn run(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
 async fn remote(args: &ImportArgs, server: &str, key: &str) -> Result<Value, CliError> {
     let mut query: Vec<(&str, String)> = args.force.iter().map(|c| ("force", c.clone())).collect();
     query.extend(args.cdn_url.iter().map(|url| ("cdn_url", url.clone())));
+    if args.on_same == OnSame::Skip {
+        query.push(("on_same", "skip".to_owned()));
+    }
     if args.dry_run {
         query.push(("dry_run", "true".to_owned()));
     }
@@ -89,15 +95,29 @@ async fn local(context: &Context, args: &ImportArgs) -> Result<Value, CliError> 
         })?;
     let options = options(&state, args, context.actor())?;
     let upload = read(&state, &args.file)?;
+    let record = import(&state, args, upload, options).await?;
+    serde_json::to_value(record).map_err(|error| CliError::new(error.to_string()))
+}
+
+async fn import(
+    state: &AppState,
+    args: &ImportArgs,
+    upload: ReceivedUpload,
+    options: ImportOptions,
+) -> Result<ImportRecord, CliError> {
+    let (store, owner, dry_run) = (&state.store, &args.owner, args.dry_run);
+    let skipped = args.on_same.skipped(store, owner, upload.sha256).await?;
+    if let Some(record) = skipped {
+        return Ok(ImportRecord::unchanged(record, dry_run));
+    }
     let bar = bar("{spinner} {pos} entitlements, {elapsed}");
     let watching = tokio::spawn(show(bar.clone(), options.progress.clone()));
-    let dry_run = args.dry_run;
-    let record = state.importer.import(&args.owner, upload, options).await;
+    let record = state.importer.import(owner, upload, options).await;
     watching.abort();
     bar.finish_and_clear();
     let mut record = ImportRecord::from(record?);
     record.dry_run = dry_run;
-    serde_json::to_value(record).map_err(|error| CliError::new(error.to_string()))
+    Ok(record)
 }
 
 fn options(state: &AppState, args: &ImportArgs, by: Actor) -> Result<ImportOptions, CliError> {
@@ -181,10 +201,10 @@ fn words(record: &Value) -> String {
     let counts = &record["counts"];
     let verification = &record["verification"];
     let consumer = &record["upstreamConsumer"];
-    let dry = if record["dryRun"] == true {
-        " (dry run: nothing was stored)"
-    } else {
-        ""
+    let dry = match (record["unchanged"] == true, record["dryRun"] == true) {
+        (true, _) => " (unchanged: these bytes were imported last)",
+        (false, true) => " (dry run: nothing was stored)",
+        (false, false) => "",
     };
     let mut lines = vec![
         format!(
@@ -217,6 +237,9 @@ fn words(record: &Value) -> String {
             "  … and {} more warnings (--json)",
             warnings.len() - SHOWN
         ));
+    }
+    if record["dryRun"] == true && record["unchanged"] != true {
+        lines.extend(plan(record));
     }
     lines.join("\n")
 }

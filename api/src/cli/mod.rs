@@ -22,6 +22,7 @@ mod key;
 mod manifest;
 mod master_key;
 mod owner;
+mod plan;
 mod remote;
 mod serve;
 

@@ -2,6 +2,7 @@
 //! bans them in favour of these.
 
 mod body;
+mod dialect;
 mod instant;
 mod owner;
 mod page;
@@ -10,6 +11,7 @@ mod query;
 mod span;
 
 pub use body::Json;
+pub use dialect::{Dialect, Shaped};
 pub use instant::Instant;
 pub use owner::OwnerPath;
 pub use page::{Paged, Paging};

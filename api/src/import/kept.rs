@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::http::StatusCode;
-use portolan_domain::{conflict::Conflict, digest::Sha256Digest, ids::OwnerKey};
+use portolan_domain::{conflict::Conflict, ids::OwnerKey};
 use portolan_storage::{Actor, ImportRecord, KeptUpload, StorageError};
 use uuid::Uuid;
 
@@ -21,19 +21,6 @@ const FORCED: [Conflict; 3] = [
 ];
 
 impl Importer {
-    /// The owner's last import, where it was of these very bytes and still counts.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn imported_last(
-        &self,
-        owner: &OwnerKey,
-        sha256: Sha256Digest,
-    ) -> Result<Option<ImportRecord>, StorageError> {
-        let last = self.store.current_import(owner).await?;
-        Ok(last.filter(|last| last.upload.as_ref().is_some_and(|u| u.sha256 == sha256)))
-    }
-
     /// Writes a kept upload into a file of ours.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod form;
 mod kept;
+mod on_same;
 mod pace;
 mod parse;
 mod receive;
@@ -9,6 +10,7 @@ mod reception;
 mod run;
 mod upload;
 
+pub use on_same::OnSame;
 pub use pace::Pace;
 pub use receive::{receive, receive_lines};
 pub use reception::{Place, Reception, busy};

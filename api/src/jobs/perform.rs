@@ -8,7 +8,7 @@ use portolan_storage::{Job, JobClaim, StorageError};
 
 use super::{Jobs, Running};
 use crate::{
-    import::{ImportError, ImportOptions, KeptAs},
+    import::{ImportError, ImportOptions, KeptAs, OnSame},
     problem::Problem,
     view::ImportRecord,
 };
@@ -53,9 +53,12 @@ impl Jobs {
             None => None,
         };
         let (kept, upload_id) = kept.ok_or_else(upload_lost)?;
-        if request.skip_same
-            && let Some(same) = importer.imported_last(owner, kept.sha256).await?
-        {
+        let on_same = if request.skip_same {
+            OnSame::Skip
+        } else {
+            OnSame::Conflict
+        };
+        if let Some(same) = on_same.skipped(store, owner, kept.sha256).await? {
             return Ok(store.skip_job(claim, same.id, self.0.clock.now()).await?);
         }
         let upload = importer.reopen(&kept).await?;

@@ -5,7 +5,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Viewer,
-    extract::{Json, OwnerPath, Path},
+    extract::{Dialect, Json, OwnerPath, Path, Shaped},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
     view::UpstreamConsumerDetails,
@@ -33,11 +33,12 @@ pub fn router() -> OpenApiRouter<AppState> {
 async fn list_upstream_consumers(
     Viewer(caller): Viewer,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<OwnerPath>,
-) -> Result<Json<Vec<UpstreamConsumerDetails>>, Problem> {
+) -> Result<Json<Shaped<Vec<UpstreamConsumerDetails>>>, Problem> {
     caller.check_owner(&path.owner_key)?;
     let consumer = state.store.upstream_consumer(&path.owner_key).await?;
     let anchors = state.anchors.current();
     let shown = consumer.map(|consumer| UpstreamConsumerDetails::of(consumer, &anchors));
-    Ok(Json(shown.into_iter().collect()))
+    Ok(dialect.json(shown.into_iter().collect()))
 }

@@ -3,6 +3,7 @@
 use portolan_domain::trust::TrustAnchors;
 use portolan_storage::{ConsumerSnapshot, StoredConsumer};
 use serde::Serialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::answer::recorded_ca;
@@ -52,6 +53,12 @@ pub struct UpstreamConsumerDetails {
     pub cdn_label: Option<String>,
     /// How its manifest was verified.
     pub verification: VerificationDetails,
+    /// Its identity certificate, and when it came: Candlepin's shape alone shows them.
+    #[serde(skip)]
+    pub identity_cert: Option<String>,
+    /// See above.
+    #[serde(skip)]
+    pub imported: Option<OffsetDateTime>,
 }
 
 /// How a manifest was verified, and what became of its CA.
@@ -104,6 +111,8 @@ impl UpstreamConsumerDetails {
                 ca_sha256: stored.verification.ca_sha256,
                 ca_status: status,
             },
+            identity_cert: stored.identity_cert,
+            imported: stored.imported_at,
         }
     }
 }

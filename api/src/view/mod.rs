@@ -1,13 +1,16 @@
 //! What goes out, as types of its own: neither rows nor domain values are ever serialized.
 
 mod answer;
+pub mod candlepin;
+mod change;
 mod consumer;
 mod entitlement;
 mod record;
 mod times;
 
 pub use answer::{CaCertificate, CdnInfo, UpstreamCertificate, ca_certificate, finish_answer};
+pub use change::{Change, FieldChange};
 pub use consumer::{ConsumerType, UpstreamConsumer, UpstreamConsumerDetails, VerificationDetails};
 pub use entitlement::{CertificateSummary, Entitlement};
-pub use record::{ImportRecord, Verification};
+pub use record::{Counts, ImportRecord, Timings, Verification, Warning};
 pub use times::Timestamp;

@@ -4,7 +4,7 @@ use portolan_storage::VerificationSnapshot;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{consumer::UpstreamConsumer, times::Timestamp};
+use super::{change::Change, consumer::UpstreamConsumer, times::Timestamp};
 
 /// What an import did.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,6 +44,11 @@ pub struct ImportRecord {
     pub counts: Counts,
     /// What to look at.
     pub warnings: Vec<Warning>,
+    /// What it would change, on a dry run: at most 1,000 of each kind, entitlements and pools among
+    /// them. Else empty.
+    pub changes: Vec<Change>,
+    /// How many more changes there are than are listed.
+    pub changes_truncated: u64,
     /// How long each step took.
     pub timings: Timings,
     /// Whether its upload is kept, so that it can be restored.
@@ -93,10 +98,6 @@ pub struct Warning {
 }
 
 /// How long each step took.
-#[expect(
-    clippy::struct_field_names,
-    reason = "the unit belongs to the name on the wire"
-)]
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timings {
@@ -131,6 +132,18 @@ impl From<portolan_domain::import::Warning> for Warning {
     }
 }
 
+impl ImportRecord {
+    /// The record of an import that an upload, as a dry run or not, only repeats.
+    #[must_use]
+    pub fn unchanged(record: portolan_storage::ImportRecord, dry_run: bool) -> Self {
+        Self {
+            unchanged: true,
+            dry_run,
+            ..Self::from(record)
+        }
+    }
+}
+
 impl From<portolan_storage::ImportRecord> for ImportRecord {
     fn from(record: portolan_storage::ImportRecord) -> Self {
         let upload = record.upload;
@@ -159,6 +172,13 @@ impl From<portolan_storage::ImportRecord> for ImportRecord {
                 downstream_removed: counts.downstream_removed,
             },
             warnings: record.warnings.into_iter().map(Into::into).collect(),
+            changes_truncated: record.changes.left_out(),
+            changes: record
+                .changes
+                .into_list()
+                .into_iter()
+                .map(Into::into)
+                .collect(),
             timings: Timings {
                 receive_ms: timings.receive_ms,
                 verify_ms: timings.verify_ms,

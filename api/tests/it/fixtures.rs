@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use portolan_storage::both_engines;
 use serde_json::Value;
 
-use super::support::TestApp;
+use super::support::{Answer, TestApp};
 
 fn fixtures() -> Option<(PathBuf, Value)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/manifests");
@@ -46,8 +46,57 @@ both_engines! {
     }
 }
 
+/// Imports, and before it does so as a dry run: with the same outcome, and nothing left of it.
+async fn import(app: &TestApp, owner: &str, bytes: Vec<u8>, name: &str) -> Answer {
+    let paths = ["", "/upstream_consumers", "/imports"];
+    let look = async || {
+        let mut seen = Vec::new();
+        for path in paths {
+            seen.push(app.get(&format!("/owners/{owner}{path}")).await.text);
+        }
+        seen
+    };
+    let before = look().await;
+    let dry = app.import(owner, bytes.clone(), "?dry_run=true").await;
+    assert_eq!(
+        look().await,
+        before,
+        "{name}: the dry run left something behind"
+    );
+    let real = app.import(owner, bytes, "").await;
+    assert_eq!(dry.status, real.status, "{name}: {}", dry.text);
+    let (told, done) = (dry.json(), real.json());
+    let same = [
+        "status",
+        "counts",
+        "warnings",
+        "verification",
+        "type",
+        "detail",
+        "conflicts",
+    ];
+    for field in same {
+        assert_eq!(told[field], done[field], "{name}: {field}");
+    }
+    if dry.status == 200 {
+        let listed = told["changes"].as_array().unwrap();
+        let of = |action: &str| {
+            let counted = |c: &&Value| c["kind"] == "ENTITLEMENT" && c["action"] == action;
+            listed.iter().filter(counted).count()
+        };
+        let counts = [of("ADDED"), of("UPDATED"), of("REMOVED")].map(Value::from);
+        let truncated = told["changesTruncated"].as_u64().unwrap() > 0;
+        let names = ["added", "updated", "removed"];
+        assert!(
+            truncated || counts == names.map(|n| done["counts"][n].clone()),
+            "{name}"
+        );
+    }
+    real
+}
+
 async fn check(app: &TestApp, owner: &str, bytes: Vec<u8>, name: &str, wanted: &Value) {
-    let answer = app.import(owner, bytes, "").await;
+    let answer = import(app, owner, bytes, name).await;
     let body = answer.json();
     let record = &app.records(owner).await[0];
     if wanted["outcome"] == "refused" {
@@ -118,7 +167,7 @@ async fn check_sample(app: &TestApp, name: &str, wanted: &Value) {
 
 async fn check_after_legacy(app: &TestApp, bytes: Vec<u8>, name: &str, wanted: &Value) {
     let after = &wanted["afterLegacy"];
-    let answer = app.import("legacy", bytes, "").await;
+    let answer = import(app, "legacy", bytes, name).await;
     if after.get("conflicts").is_some() {
         let body = answer.assert_problem(409, "manifest-conflict");
         assert_eq!(body["conflicts"], after["conflicts"], "{name}");

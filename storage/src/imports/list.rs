@@ -2,7 +2,7 @@
 
 use portolan_domain::{
     ids::OwnerKey,
-    import::{Counts, ImportStatus},
+    import::{Changes, Counts, ImportStatus},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
@@ -59,14 +59,19 @@ impl Store {
     /// [`crate::StorageError::NotFound`] for an unknown owner.
     pub async fn current_import(&self, owner: &OwnerKey) -> Result<Option<ImportRecord>> {
         let owner = self.owner_row(&self.database, owner).await?;
-        let row = imports::Entity::find()
-            .filter(imports::Column::OwnerId.eq(owner.id))
-            .filter(imports::Column::Status.ne(ImportStatus::Failure.as_str()))
-            .order_by_desc(imports::Column::Id)
-            .one(&self.database)
-            .await?;
+        let row = self.last_stored(owner.id).await?;
         let record = row.map(ImportRecord::from_row).transpose()?;
         Ok(record.filter(|record| record.status != ImportStatus::Delete))
+    }
+
+    /// The row of the last import that changed what an owner has.
+    pub(crate) async fn last_stored(&self, owner: i64) -> Result<Option<imports::Model>> {
+        let row = imports::Entity::find()
+            .filter(imports::Column::OwnerId.eq(owner))
+            .filter(imports::Column::Status.ne(ImportStatus::Failure.as_str()))
+            .order_by_desc(imports::Column::Id)
+            .one(&self.database);
+        Ok(row.await?)
     }
 
     /// Records an import that was refused. Nothing else of it is stored.
@@ -96,6 +101,7 @@ impl Store {
             verification: None,
             counts: Counts::default(),
             warnings: Vec::new(),
+            changes: Changes::default(),
             timings,
             upload_id: None,
             cdn_url: None,

@@ -1,6 +1,8 @@
 //! Imports: one transaction under a lock on the owner, and the record of what it did.
 
+mod changes;
 mod list;
+mod picture;
 mod pools;
 mod reconcile;
 mod record;

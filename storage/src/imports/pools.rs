@@ -8,7 +8,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, Select, sea_query::OnConflict,
 };
 
-use super::{reconcile::SWEEP, rows::pool_row, seen::Seen};
+use super::{changes::Plan, reconcile::SWEEP, rows::pool_row, seen::Seen};
 use crate::{
     downstream::remove_of_pools,
     entity::pools::{ActiveModel, Column, Entity, Model},
@@ -38,6 +38,7 @@ impl PoolReconciler {
         &mut self,
         connection: &impl ConnectionTrait,
         batch: &[Entitlement],
+        plan: &mut Plan,
     ) -> Result<()> {
         let pools = batch.iter().map(|entitlement| &entitlement.pool);
         let wanted: Vec<&Pool> = pools
@@ -48,6 +49,7 @@ impl PoolReconciler {
         let rows = wanted.into_iter().map(|pool| pool_row(self.owner, pool));
         let changed = rows.filter(|row| stored.get(&row.id) != Some(row));
         let changed: Vec<ActiveModel> = changed
+            .inspect(|row| plan.pool(stored.get(&row.id), row))
             .map(|row| row.into_active_model().reset_all())
             .collect();
         if changed.is_empty() {
@@ -90,7 +92,11 @@ impl PoolReconciler {
 
     /// Removes the pools that the manifest did not name with their downstream entitlements, and tells
     /// how many of those there were.
-    pub async fn remove_gone(&self, connection: &impl ConnectionTrait) -> Result<u64> {
+    pub async fn remove_gone(
+        &self,
+        connection: &impl ConnectionTrait,
+        plan: &mut Plan,
+    ) -> Result<u64> {
         let mut downstream = 0;
         if self.before == self.kept {
             return Ok(downstream);
@@ -112,6 +118,7 @@ impl PoolReconciler {
             last = end;
             let gone = self.seen.missing(ids);
             downstream += remove_of_pools(connection, self.owner, &gone).await?;
+            Box::pin(plan.removed_pools(connection, self.owner, &gone)).await?;
             Entity::delete_many()
                 .filter(Column::OwnerId.eq(self.owner))
                 .filter(Column::Id.is_in(gone))

@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use portolan_domain::{
-    digest::Sha256Digest, ids::EntitlementId, import::Counts, manifest::Entitlement,
+    digest::Sha256Digest,
+    ids::EntitlementId,
+    import::{Changes, Counts},
+    manifest::Entitlement,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
@@ -13,6 +16,7 @@ use sea_orm::{
 };
 
 use super::{
+    changes::Plan,
     pools::PoolReconciler,
     rows::{content_digest, entitlement_row},
     seen::Seen,
@@ -39,6 +43,7 @@ pub(super) struct Reconciler {
     seen: Seen,
     pools: PoolReconciler,
     counts: Counts,
+    plan: Plan,
 }
 
 /// What the manifest says of one entitlement that has to be written.
@@ -48,13 +53,14 @@ struct Change {
 }
 
 impl Reconciler {
-    pub async fn new(connection: &impl ConnectionTrait, owner: i64) -> Result<Self> {
+    pub async fn new(connection: &impl ConnectionTrait, owner: i64, dry_run: bool) -> Result<Self> {
         Ok(Self {
             owner,
             before: of_owner(owner).count(connection).await?,
             pools: PoolReconciler::new(connection, owner).await?,
             seen: Seen::default(),
             counts: Counts::default(),
+            plan: Plan::of(dry_run),
         })
     }
 
@@ -69,7 +75,7 @@ impl Reconciler {
         if let Some(taken) = Self::taken_by_others(connection, self.owner, &ids).await? {
             return Err(StorageError::EntitlementIdInUse(taken));
         }
-        self.pools.add(connection, &batch).await?;
+        self.pools.add(connection, &batch, &mut self.plan).await?;
         let stored = self.stored_digests(connection, ids).await?;
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for entitlement in batch {
@@ -89,6 +95,15 @@ impl Reconciler {
         }
         self.counts.added += new.len() as u64;
         self.counts.updated += changed.len() as u64;
+        let (added, updated) = (new.iter(), changed.iter());
+        let planned = self.plan.entitlements(
+            connection,
+            (self.owner, sealing),
+            added.map(|change| &change.entitlement),
+            updated.map(|change| &change.entitlement),
+        );
+        // Few imports are dry runs: the others need no room for this.
+        Box::pin(planned).await?;
         self.claim_ids(connection, &new).await?;
         self.write(connection, sealing, new.into_iter().chain(changed))
             .await
@@ -194,11 +209,16 @@ impl Reconciler {
         if self.counts.updated > 0 {
             follow_moved(connection, self.owner).await?;
         }
-        self.counts.downstream_removed = self.pools.remove_gone(connection).await?;
+        self.counts.downstream_removed = self.pools.remove_gone(connection, &mut self.plan).await?;
         Ok(self.counts)
     }
 
-    async fn sweep_entitlements(&self, connection: &impl ConnectionTrait) -> Result<()> {
+    /// What a dry run would change of entitlements and pools.
+    pub fn changes(&mut self) -> Changes {
+        self.plan.take()
+    }
+
+    async fn sweep_entitlements(&mut self, connection: &impl ConnectionTrait) -> Result<()> {
         let mut last = String::new();
         loop {
             let ids: Vec<String> = of_owner(self.owner)
@@ -215,6 +235,10 @@ impl Reconciler {
             };
             last = end;
             let gone = self.seen.missing(ids);
+            let planned = self
+                .plan
+                .removed_entitlements(connection, self.owner, &gone);
+            Box::pin(planned).await?;
             entitlements::Entity::delete_many()
                 .filter(entitlements::Column::OwnerId.eq(self.owner))
                 .filter(entitlements::Column::Id.is_in(gone.clone()))

@@ -6,7 +6,7 @@ use portolan_domain::{
     cdn_url::CdnUrl,
     conflict::{Conflict, Forced},
     digest::Sha256Digest,
-    import::{Counts, ImportStatus, Warning},
+    import::{Changes, Counts, ImportStatus, Warning},
     manifest::ManifestHeader,
     trust::Verification,
 };
@@ -157,6 +157,8 @@ pub struct ImportRecord {
     pub counts: Counts,
     /// What to look at.
     pub warnings: Vec<Warning>,
+    /// What it would change, where it is a dry run's; never stored.
+    pub changes: Changes,
     /// How long it took.
     pub timings: Timings,
     /// Its upload, while that is kept and can be restored.
@@ -261,6 +263,7 @@ impl ImportRecord {
                 .transpose()?,
             counts: from_json(row.id, "counts", &row.counts)?,
             warnings: from_json(row.id, "warnings", &row.warnings)?,
+            changes: Changes::default(),
             timings: from_json(row.id, "timings", &row.timings)?,
             upload_id: row.upload_id,
             cdn_url: row.cdn_url_parameter,

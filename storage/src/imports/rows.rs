@@ -32,6 +32,15 @@ pub(super) fn pool_row(owner: i64, pool: &Pool) -> pools::Model {
     }
 }
 
+/// Where an entitlement's key is sealed.
+pub(super) fn key_place(owner: i64, id: &str) -> Place<'_> {
+    Place {
+        table: "entitlements",
+        owner,
+        row: id,
+    }
+}
+
 pub(super) fn entitlement_row(
     owner: i64,
     sealing: &SealingKey,
@@ -39,11 +48,7 @@ pub(super) fn entitlement_row(
     content_sha256: Sha256Digest,
 ) -> Result<entitlements::ActiveModel> {
     let id = entitlement.id.to_string();
-    let place = Place {
-        table: "entitlements",
-        owner,
-        row: &id,
-    };
+    let place = key_place(owner, &id);
     let certificate = entitlement.certificate;
     let key = certificate.as_ref().and_then(|c| c.key.as_ref());
     let key_sealed = key

@@ -40,6 +40,7 @@ impl ImportTransaction {
         let name = self.draft.upload.file_name.as_deref();
         let name = name.unwrap_or("the manifest");
         match self.draft.restores {
+            None if self.draft.dry_run => format!("{}: {name} would be imported", self.owner.key),
             None => format!("{}: {name} was imported", self.owner.key),
             Some(before) => format!(
                 "{}: {name} was restored from the import {before}",

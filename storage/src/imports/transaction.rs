@@ -16,6 +16,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    picture::Picture,
     reconcile::Reconciler,
     record::{ConsumerSnapshot, Draft, ImportRecord, KeptFile, Timings, VerificationSnapshot},
 };
@@ -86,7 +87,7 @@ impl Store {
             (!standing.is_empty()).then_some(StorageError::Conflicts(standing))
         };
         Ok(ImportTransaction {
-            reconciler: Reconciler::new(&*transaction, owner.id).await?,
+            reconciler: Reconciler::new(&*transaction, owner.id, draft.dry_run).await?,
             sealing: self.data_key(&owner)?,
             store: self.clone(),
             id: new_id(),
@@ -179,6 +180,7 @@ impl ImportTransaction {
         if let Verification::Forced(conflict) = verification {
             self.forced.insert(0, *conflict);
         }
+        let before = Box::pin(self.picture()).await?;
         let counts = self.reconciler.remove_gone(&*self.transaction).await?;
         self.drop_old_files().await?;
         self.replace_cdns().await?;
@@ -194,6 +196,9 @@ impl ImportTransaction {
         self.touch_owner().await?;
         let upload_id = self.keep_upload().await?;
         let (status, warnings) = warnings.finish();
+        let after = Box::pin(self.picture()).await?;
+        let mut changes = Picture::changes(before.as_deref(), after.as_deref());
+        changes.append(self.reconciler.changes());
         let record = ImportRecord {
             id: self.id,
             status,
@@ -208,6 +213,7 @@ impl ImportTransaction {
             verification: Some(VerificationSnapshot::of(verification)),
             counts,
             warnings,
+            changes,
             timings: timings(),
             upload_id,
             cdn_url: self
@@ -221,6 +227,10 @@ impl ImportTransaction {
             .await?;
         self.settle(&record).await?;
         Ok(record)
+    }
+
+    async fn picture(&self) -> Result<Option<Box<Picture>>> {
+        Picture::of(&*self.transaction, self.owner.id, &self.draft).await
     }
 
     /// The manifest's CDNs are the owner's; the operator's are never touched.

@@ -3,7 +3,7 @@
 
 use portolan_domain::{
     ids::OwnerKey,
-    import::{Counts, ImportStatus},
+    import::{Changes, Counts, ImportStatus},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, ConnectionTrait, EntityTrait,
@@ -115,6 +115,7 @@ fn record_of(
         }),
         counts,
         warnings: Vec::new(),
+        changes: Changes::default(),
         timings: Timings::default(),
         upload_id: None,
         cdn_url: None,

@@ -14,6 +14,7 @@ mod downstream;
 mod downstream_batch;
 mod import_conflicts;
 mod import_content;
+mod import_dry_run;
 mod import_parallel;
 mod import_reconcile;
 mod import_records;

@@ -7,8 +7,8 @@ use tracing::Instrument;
 use super::query::{ImportQuery, ManifestZip, UploadForm};
 use crate::{
     auth::Manager,
-    extract::{Json, OwnerPath, Path, Query},
-    import::{ImportError, ImportOptions, Pace, ReceivedUpload, busy, receive},
+    extract::{Dialect, Json, OwnerPath, Path, Query, Shaped},
+    import::{ImportError, ImportOptions, OnSame, Pace, ReceivedUpload, busy, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
     view::ImportRecord,
@@ -41,46 +41,46 @@ use crate::{
 pub async fn create_import(
     Manager(caller): Manager,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<OwnerPath>,
     Query(query): Query<ImportQuery>,
     request: Request,
-) -> Result<Json<ImportRecord>, Problem> {
+) -> Result<Json<Shaped<ImportRecord>>, Problem> {
     let owner = path.owner_key;
     caller.check_owner(&owner)?;
-    let skip = query.skips_same();
+    let on_same = query.on_same();
     let options = query.options(&state.importer, caller.by)?;
     state.store.owner(&owner).await?;
     let importer = &state.importer;
     let room = importer.place(&owner).await.ok_or_else(busy)?;
     let pace = Pace::new(&state.config.http.limits);
     let upload = receive(request, importer.spool(), importer.upload_limit(), pace).await?;
-    if skip && let Some(same) = importer.imported_last(&owner, upload.sha256).await? {
-        let mut record = ImportRecord::from(same);
-        record.unchanged = true;
-        return Ok(Json(record));
-    }
     // Only now: a client that sends slowly must not keep the others from their turn.
     let turn = importer.turn(&owner).await.ok_or_else(busy)?;
     // On its own: a client that goes away now still gets its import, and its record.
     let import = async move {
         // Both until the end: the upload takes its disk for as long.
         let _held = (room, turn);
-        run(&state, &owner, upload, options).await
+        run(&state, &owner, upload, on_same, options).await
     };
     let running = tokio::spawn(import.in_current_span());
     running
         .await
         .map_err(|_| ImportError::Interrupted)?
-        .map(Json)
+        .map(|record| dialect.json(record))
 }
 
 async fn run(
     state: &AppState,
     owner: &OwnerKey,
     upload: ReceivedUpload,
+    on_same: OnSame,
     options: ImportOptions,
 ) -> Result<ImportRecord, Problem> {
     let dry_run = options.dry_run;
+    if let Some(same) = on_same.skipped(&state.store, owner, upload.sha256).await? {
+        return Ok(ImportRecord::unchanged(same, dry_run));
+    }
     let record = state.importer.import(owner, upload, options).await?;
     if !dry_run {
         state.cache.changed(owner);

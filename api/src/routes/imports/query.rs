@@ -12,7 +12,7 @@ use utoipa::{
 
 use crate::{
     extract::given,
-    import::{ImportOptions, Importer},
+    import::{ImportOptions, Importer, OnSame},
     problem::Problem,
 };
 
@@ -52,16 +52,6 @@ impl PartialSchema for ForceWord {
 
 impl ToSchema for ForceWord {}
 
-/// What to do with the very bytes that were imported last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OnSame {
-    /// The conflict `MANIFEST_SAME`.
-    Conflict,
-    /// Nothing.
-    Skip,
-}
-
 /// The upload as a form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the document alone")]
@@ -77,9 +67,9 @@ pub struct UploadForm {
 pub struct ManifestZip(Vec<u8>);
 
 impl ImportQuery {
-    /// Whether the very bytes that were imported last are passed over.
-    pub fn skips_same(&self) -> bool {
-        self.on_same == Some(OnSame::Skip)
+    /// What becomes of the very bytes that were imported last.
+    pub fn on_same(&self) -> OnSame {
+        self.on_same.unwrap_or_default()
     }
 
     /// What it asks for, checked.
@@ -110,7 +100,7 @@ impl ImportQuery {
             force: self.force.clone(),
             cdn_url: self.cdn_url.clone(),
             dry_run: self.dry_run,
-            skip_same: self.skips_same(),
+            skip_same: self.on_same() == OnSame::Skip,
         };
         self.options(importer, by)?;
         Ok(request)

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::view::{DisplayName, Owner};
 use crate::{
     auth::Admin,
-    extract::Json,
+    extract::{Dialect, Json, Shaped},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
 };
@@ -46,10 +46,11 @@ pub struct NewOwner {
 pub async fn create_owner(
     Admin(caller): Admin,
     State(state): State<AppState>,
+    dialect: Dialect,
     Json(new): Json<NewOwner>,
-) -> Result<Json<Owner>, Problem> {
+) -> Result<Json<Shaped<Owner>>, Problem> {
     let name = new.display_name.as_ref();
     let name = name.map_or(new.key.as_str(), DisplayName::as_str);
     let owner = state.store.create_owner(&new.key, name, &caller.by).await?;
-    Ok(Json(Owner::of(&state, owner).await?))
+    Ok(dialect.json(Owner::of(&state, owner).await?))
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use super::view::Owner;
 use crate::{
     auth::Viewer,
-    extract::{Json, OwnerPath, Path},
+    extract::{Dialect, Json, OwnerPath, Path, Shaped},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
 };
@@ -27,9 +27,10 @@ use crate::{
 pub async fn get_owner(
     Viewer(caller): Viewer,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<OwnerPath>,
-) -> Result<Json<Owner>, Problem> {
+) -> Result<Json<Shaped<Owner>>, Problem> {
     caller.check_owner(&path.owner_key)?;
     let owner = state.store.owner(&path.owner_key).await?;
-    Ok(Json(Owner::of(&state, owner).await?))
+    Ok(dialect.json(Owner::of(&state, owner).await?))
 }

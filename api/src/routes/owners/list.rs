@@ -6,7 +6,7 @@ use portolan_domain::ids::OwnerKey;
 use super::view::Owner;
 use crate::{
     auth::Viewer,
-    extract::{Paged, Paging, Query},
+    extract::{Dialect, Paged, Paging, Query, Shaped},
     problem::{BadRequest, Problem, Refused},
     state::AppState,
 };
@@ -27,8 +27,9 @@ use crate::{
 pub async fn list_owners(
     Viewer(caller): Viewer,
     State(state): State<AppState>,
+    dialect: Dialect,
     Query(paging): Query<Paging>,
-) -> Result<Paged<Owner>, Problem> {
+) -> Result<Paged<Shaped<Owner>>, Problem> {
     let (after, limit) = (paging.cursor.as_deref(), paging.limit()?);
     if after.is_some_and(|after| after.parse::<OwnerKey>().is_err()) {
         return Err(Problem::bad_request("The cursor is not one of this list."));
@@ -42,5 +43,6 @@ pub async fn list_owners(
         owners.push(Owner::of(&state, owner).await?);
     }
     let last = owners.last().map(|owner| owner.key.clone());
-    Ok(paging.answer(owners, last.filter(|_| page.more)))
+    let owners = owners.into_iter().map(|owner| dialect.shape(owner));
+    Ok(paging.answer(owners.collect(), last.filter(|_| page.more)))
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::view::{DisplayName, Owner};
 use crate::{
     auth::Admin,
-    extract::{Json, OwnerPath, Path},
+    extract::{Dialect, Json, OwnerPath, Path, Shaped},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     state::AppState,
 };
@@ -42,12 +42,13 @@ pub struct OwnerChange {
 pub async fn update_owner(
     Admin(caller): Admin,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<OwnerPath>,
     Json(change): Json<OwnerChange>,
-) -> Result<Json<Owner>, Problem> {
+) -> Result<Json<Shaped<Owner>>, Problem> {
     let owner = state
         .store
         .rename_owner(&path.owner_key, change.display_name.as_str(), &caller.by)
         .await?;
-    Ok(Json(Owner::of(&state, owner).await?))
+    Ok(dialect.json(Owner::of(&state, owner).await?))
 }

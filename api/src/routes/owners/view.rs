@@ -6,7 +6,10 @@ use utoipa::ToSchema;
 use crate::{
     problem::Problem,
     state::AppState,
-    view::{Timestamp, UpstreamConsumerDetails},
+    view::{
+        Timestamp, UpstreamConsumerDetails,
+        candlepin::{self, Candlepin},
+    },
 };
 
 /// An owner's name for people: 1 to 255 characters, none of them a control character.
@@ -66,5 +69,15 @@ impl Owner {
             created: Timestamp(owner.created_at),
             upstream_consumer: consumer.map(|c| UpstreamConsumerDetails::of(c, &anchors)),
         })
+    }
+}
+
+impl Candlepin for Owner {
+    type Shape = candlepin::Owner;
+
+    fn candlepin(self) -> candlepin::Owner {
+        let consumer = self.upstream_consumer.map(Candlepin::candlepin);
+        let named = (self.id, self.key, self.display_name);
+        candlepin::Owner::of(named, self.created.0, consumer)
     }
 }
