@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{context::Context, error::CliError};
-use crate::{extract::Span, routes::jobs::JobStatus, view::Timestamp};
+use crate::{extract::Span, routes::jobs::{JobResult, JobStatus}, view::Timestamp};
 
 /// What can be done with jobs.
 #[derive(Subcommand)]
@@ -87,10 +87,15 @@ fn line(job: &JobStatus) -> String {
 }
 
 /// What became of it, in one line.
-fn summary(result: &Value) -> String {
-    let said = result["statusMessage"].as_str();
-    let said = said.or_else(|| result["detail"].as_str());
-    said.unwrap_or_default().to_owned()
+fn summary(result: &JobResult) -> String {
+    match result {
+        JobResult::Import(record) => record.status_message.clone(),
+        JobResult::Document(document) => {
+            let said = document["statusMessage"].as_str();
+            let said = said.or_else(|| document["detail"].as_str());
+            said.unwrap_or_default().to_owned()
+        }
+    }
 }
 
 /// A job on its own.

@@ -3,6 +3,8 @@
 mod perform;
 mod run;
 
+pub use perform::MOST_ATTEMPTS;
+
 use std::{
     collections::HashMap,
     fs::File,

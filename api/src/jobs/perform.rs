@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A job that was begun so often, and never ended, ends the program that does it.
-const MOST_ATTEMPTS: i64 = 10;
+pub const MOST_ATTEMPTS: u32 = 10;
 /// The longest pause before a job is tried again.
 const LONGEST_PAUSE: u64 = 60;
 
@@ -28,7 +28,7 @@ pub(super) enum Done {
 
 impl Jobs {
     pub(super) async fn perform(&self, claim: JobClaim, job: Job, running: &Running) -> Done {
-        if claim.attempt > MOST_ATTEMPTS {
+        if claim.attempt > i64::from(MOST_ATTEMPTS) {
             return self.fail(claim, &given_up()).await;
         }
         match self.import(claim, &job, running).await {

@@ -128,7 +128,7 @@ both_engines! {
         let line = |n: u32| format!("{{\"id\":\"n{n}\",\"poolId\":\"pool-acme-{}\"}}\n", n % 2);
         let lines: String = (0..20_000).map(line).collect();
         assert_eq!(batch(&app, "", lines.clone()).await.json(), counts(20_000, 0, 0, 0));
-        let half: String = lines.lines().step_by(2).map(|line| format!("{line}\n")).collect();
+        let half: String = lines.split_inclusive('\n').step_by(2).collect();
         assert_eq!(batch(&app, "?replace=true", half).await.json(), counts(0, 0, 10_000, 10_000));
         let answer = app.get("/entitlements/n19998/cdn_info").await.json();
         assert_eq!(answer["upstreamEntitlementId"], "acme-0");

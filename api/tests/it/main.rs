@@ -15,6 +15,7 @@ mod cas;
 mod certificates;
 mod cli;
 mod cli_access;
+mod cli_entitlements;
 mod client_certificates;
 mod credentials;
 mod desk;

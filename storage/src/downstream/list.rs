@@ -120,7 +120,7 @@ const OF_POOL: &str = "\
     AND pool_id = $4 AND id > $2 ORDER BY id LIMIT $3) AS of_downstream)";
 
 impl Store {
-    /// Whose entitlement this is; none where nobody's.
+    /// One entitlement of either kind, whoever's it is; none where it is unknown.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -161,25 +161,16 @@ impl Store {
     }
 }
 
-/// One entitlement of an owner that must be there.
-pub(super) struct OfOwner<'a> {
-    owner: &'a OwnerKey,
-    id: &'a EntitlementId,
-}
-
-pub(super) fn entitlement<'a>(owner: &'a OwnerKey, id: &'a EntitlementId) -> OfOwner<'a> {
-    OfOwner { owner, id }
-}
-
-impl OfOwner<'_> {
-    pub async fn one(self, connection: &impl ConnectionTrait) -> Result<StoredEntitlement> {
-        let sql = format!("{SELECT} AND i.id = $1 AND o.key = $2");
-        let values = [self.id.as_str().into(), self.owner.as_str().into()];
-        let rows = select(connection, &sql, values).await?;
-        let row = rows.into_iter().next();
-        row.ok_or_else(|| owner_not_found(self.owner))?
-            .into_stored()
-    }
+/// An entitlement of an owner that must be there.
+pub(super) async fn entitlement_of(
+    connection: &impl ConnectionTrait,
+    owner: &OwnerKey,
+    id: &EntitlementId,
+) -> Result<StoredEntitlement> {
+    let sql = format!("{SELECT} AND i.id = $1 AND o.key = $2");
+    let values = [id.as_str().into(), owner.as_str().into()];
+    let row = select(connection, &sql, values).await?.into_iter().next();
+    row.ok_or_else(|| owner_not_found(owner))?.into_stored()
 }
 
 async fn select(

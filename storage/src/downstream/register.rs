@@ -11,7 +11,7 @@ use sea_orm::{
 
 use super::{
     DOWNSTREAM,
-    list::{StoredEntitlement, entitlement},
+    list::{StoredEntitlement, entitlement_of},
 };
 use crate::{
     audit::Actor,
@@ -52,14 +52,13 @@ impl Store {
             .filter(downstream_entitlements::Column::OwnerId.eq(row.id))
             .one(&*transaction)
             .await?;
-        let registered = entitlement(owner, &registration.id);
         if before.as_ref().map(StoredSource::of).as_ref() == Some(&source) {
-            return registered.one(&*transaction).await;
+            return entitlement_of(&*transaction, owner, &registration.id).await;
         }
         let detail = source.in_words();
         write(&*transaction, before, row.id, id, source, by).await?;
         bump_generation(&*transaction, row.id).await?;
-        let stored = registered.one(&*transaction).await?;
+        let stored = entitlement_of(&*transaction, owner, &registration.id).await?;
         let event = by.did("entitlement.register").of_owner(owner);
         transaction.commit(event.on(id).detail(detail)).await?;
         Ok(stored)

@@ -117,6 +117,8 @@ pub struct Job {
     pub request: JobRequest,
     /// Its upload, while that is kept.
     pub upload_id: Option<Uuid>,
+    /// How often it was begun.
+    pub attempts: u32,
     /// Entitlements that were stored so far.
     pub progress: u64,
     /// What became of it.
@@ -190,6 +192,7 @@ impl Store {
             },
             request: serde_json::from_str(&row.request).map_err(|_| fault("request"))?,
             upload_id: row.upload_id,
+            attempts: u32::try_from(row.attempt).unwrap_or(u32::MAX),
             progress: u64::try_from(row.progress).unwrap_or_default(),
             outcome,
         }))

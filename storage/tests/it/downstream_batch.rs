@@ -10,6 +10,9 @@ use crate::{
     support::{Case, by, create_owners, entitlement, id},
 };
 
+/// Id and source of each.
+type Lines<'a> = &'a [(&'a str, Source)];
+
 both_engines! {
     async fn a_batch_creates_updates_and_removes(database: TestDatabase) {
         let store = prepared(&database).await;
@@ -38,7 +41,7 @@ both_engines! {
         batch(&store, "other", &[("taken", Source::Owner)], false).await.unwrap();
         let before = Raw::of(&database).await.everything().await;
         let twice = |name: &str| LineRefusal::Twice(name.to_owned());
-        let cases: [(&[(&str, Source)], u64, LineRefusal); 6] = [
+        let cases: [(Lines, u64, LineRefusal); 6] = [
             (&[("a", Source::Owner), ("b", Source::Owner), ("a", pool("p"))], 3, twice("a")),
             (&[("a", pool("p")), ("b", pool("other-p"))], 2,
                 LineRefusal::UnknownPool("other-p".to_owned())),
@@ -108,7 +111,7 @@ fn upstream(name: &str) -> Source {
     Source::Upstream(id(name))
 }
 
-fn lines(of: &[(&str, Source)]) -> Vec<BatchLine> {
+fn lines(of: Lines) -> Vec<BatchLine> {
     let line = |(number, (name, source)): (usize, &(&str, Source))| BatchLine {
         number: number as u64 + 1,
         registration: Registration {
@@ -122,7 +125,7 @@ fn lines(of: &[(&str, Source)]) -> Vec<BatchLine> {
 async fn batch(
     store: &Store,
     owner: &str,
-    of: &[(&str, Source)],
+    of: Lines<'_>,
     replace: bool,
 ) -> Result<BatchCounts, StorageError> {
     let mut open = store.begin_batch(&id(owner)).await?;

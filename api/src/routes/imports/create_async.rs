@@ -9,7 +9,7 @@ use axum::{
 use super::query::{ImportQuery, ManifestZip, UploadForm};
 use crate::{
     auth::Manager,
-    extract::{Json, OwnerPath, Path, Query},
+    extract::{Dialect, OwnerPath, Path, Query},
     import::{Pace, busy, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
     routes::jobs::JobStatus,
@@ -43,6 +43,7 @@ use crate::{
 pub async fn create_import_job(
     Manager(caller): Manager,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<OwnerPath>,
     Query(query): Query<ImportQuery>,
     request: Request,
@@ -61,5 +62,5 @@ pub async fn create_import_job(
         .await?;
     let status = JobStatus::of(job);
     let location = [(header::LOCATION, status.status_path.clone())];
-    Ok((StatusCode::ACCEPTED, location, Json(status)).into_response())
+    Ok((StatusCode::ACCEPTED, location, dialect.json(status)).into_response())
 }

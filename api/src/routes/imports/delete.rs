@@ -5,7 +5,7 @@ use tracing::Instrument;
 
 use crate::{
     auth::Manager,
-    extract::{Json, OwnerPath, Path},
+    extract::{Dialect, Json, OwnerPath, Path, Shaped},
     import::{ImportError, busy},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
@@ -30,8 +30,9 @@ use crate::{
 pub async fn delete_import(
     Manager(caller): Manager,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<OwnerPath>,
-) -> Result<Json<ImportRecord>, Problem> {
+) -> Result<Json<Shaped<ImportRecord>>, Problem> {
     let owner = path.owner_key;
     caller.check_owner(&owner)?;
     let turn = state.importer.turn(&owner).await.ok_or_else(busy)?;
@@ -46,5 +47,5 @@ pub async fn delete_import(
     };
     let running = tokio::spawn(undo.in_current_span());
     let record = running.await.map_err(|_| ImportError::Interrupted)??;
-    Ok(Json(record.into()))
+    Ok(dialect.json(record.into()))
 }

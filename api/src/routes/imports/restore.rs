@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::Manager,
-    extract::{Json, Path},
+    extract::{Dialect, Json, Path, Shaped},
     import::{ImportError, busy},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
@@ -48,8 +48,9 @@ pub struct ImportPath {
 pub async fn create_import_restore(
     Manager(caller): Manager,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<ImportPath>,
-) -> Result<Json<ImportRecord>, Problem> {
+) -> Result<Json<Shaped<ImportRecord>>, Problem> {
     let owner = path.owner_key;
     caller.check_owner(&owner)?;
     let place = state.importer.place(&owner).await.ok_or_else(busy)?;
@@ -66,5 +67,5 @@ pub async fn create_import_restore(
     running
         .await
         .map_err(|_| ImportError::Interrupted)?
-        .map(Json)
+        .map(|record| dialect.json(record))
 }

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use super::view::{JobPath, JobStatus, unknown};
 use crate::{
     auth::Viewer,
-    extract::{Json, Path, Query, Span, given},
+    extract::{Dialect, Json, Path, Query, Shaped, Span, given},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
 };
@@ -42,9 +42,10 @@ pub struct JobQuery {
 pub async fn get_job(
     Viewer(caller): Viewer,
     State(state): State<AppState>,
+    dialect: Dialect,
     Path(path): Path<JobPath>,
     Query(query): Query<JobQuery>,
-) -> Result<Json<JobStatus>, Problem> {
+) -> Result<Json<Shaped<JobStatus>>, Problem> {
     let wait = query.wait.map(|wait| wait.get());
     if wait.is_some_and(|wait| wait.as_secs() > LONGEST) {
         let detail = format!("The parameter wait may be {LONGEST} seconds at most.");
@@ -58,5 +59,5 @@ pub async fn get_job(
         None => Some(job),
     };
     let job = job.ok_or_else(|| unknown(id))?;
-    Ok(Json(JobStatus::of(job)))
+    Ok(dialect.json(JobStatus::of(job)))
 }

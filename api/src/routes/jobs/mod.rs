@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;
 
-pub use view::JobStatus;
+pub use view::{JobResult, JobStatus};
 
 /// The routes.
 pub fn router() -> OpenApiRouter<AppState> {

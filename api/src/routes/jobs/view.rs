@@ -8,8 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    jobs::MOST_ATTEMPTS,
     problem::Problem,
-    view::{ImportRecord, Timestamp},
+    view::{
+        ImportRecord, Timestamp,
+        candlepin::{AsyncJobStatus, Candlepin, JobFacts},
+    },
 };
 
 /// What kind of job it is, as Candlepin calls it.
@@ -51,9 +55,25 @@ pub struct JobStatus {
     pub status_path: String,
     /// The import record, or the problem of a failed one; null until it has ended.
     #[schema(value_type = Option<Object>)]
-    pub result_data: Option<Value>,
+    pub result_data: Option<JobResult>,
     /// How far it is.
     pub progress: Progress,
+    /// Who asked for it, which Candlepin's clients are told.
+    #[serde(skip)]
+    pub principal: String,
+    /// How often it was begun, likewise.
+    #[serde(skip)]
+    pub attempts: u32,
+}
+
+/// What became of a job.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum JobResult {
+    /// An import.
+    Import(Box<ImportRecord>),
+    /// A problem, or the record of a dry run.
+    Document(Value),
 }
 
 /// How far a job is.
@@ -83,18 +103,44 @@ impl JobStatus {
             progress: Progress {
                 entitlements: job.progress,
             },
+            principal: job.asked_by.name,
+            attempts: job.attempts,
         }
     }
 }
 
-fn result(outcome: JobOutcome) -> Option<Value> {
+fn result(outcome: JobOutcome) -> Option<JobResult> {
     match outcome {
         JobOutcome::Import(record, unchanged) => {
             let mut record = ImportRecord::from(*record);
             record.unchanged = unchanged;
-            serde_json::to_value(record).ok()
+            Some(JobResult::Import(Box::new(record)))
         }
-        JobOutcome::Document(json) => serde_json::from_str(&json).ok(),
+        JobOutcome::Document(json) => serde_json::from_str(&json).ok().map(JobResult::Document),
+    }
+}
+
+impl Candlepin for JobStatus {
+    type Shape = AsyncJobStatus;
+
+    fn candlepin(self) -> AsyncJobStatus {
+        let result = self.result_data.and_then(|result| match result {
+            JobResult::Import(record) => serde_json::to_value(record.candlepin()).ok(),
+            JobResult::Document(document) => Some(document),
+        });
+        AsyncJobStatus::from(JobFacts {
+            id: self.id,
+            key: self.key.to_owned(),
+            name: self.name.to_owned(),
+            state: self.state,
+            attempts: (self.attempts, MOST_ATTEMPTS),
+            principal: Some(self.principal),
+            created: self.created.0,
+            updated: self.updated.0,
+            started: self.start_time.map(|at| at.0),
+            ended: self.end_time.map(|at| at.0),
+            result_data: result,
+        })
     }
 }
 

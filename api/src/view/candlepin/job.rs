@@ -17,6 +17,8 @@ pub struct JobFacts {
     pub name: String,
     /// One of Candlepin's own words: CREATED, QUEUED, RUNNING, FINISHED, FAILED or CANCELED.
     pub state: &'static str,
+    /// How often it was begun, and may be.
+    pub attempts: (u32, u32),
     /// Who asked for it.
     pub principal: Option<String>,
     /// When it was made.
@@ -31,8 +33,8 @@ pub struct JobFacts {
     pub result_data: Option<Value>,
 }
 
-/// The status of a job. Candlepin's cluster has more to say (`group`, `origin`, `executor`); here
-/// nodes are alike, and a job is not tried again, so its fields are null or one.
+/// The status of a job. Candlepin's cluster has more to say (`group`, `origin`, `executor`); here nodes
+/// are alike, so these are null.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AsyncJobStatus {
@@ -71,8 +73,8 @@ impl From<JobFacts> for AsyncJobStatus {
             principal: job.principal,
             state: job.state,
             previous_state: (),
-            attempts: u32::from(job.started.is_some()),
-            max_attempts: 1,
+            attempts: job.attempts.0,
+            max_attempts: job.attempts.1,
             start_time: job.started.map(SecondsUtc),
             end_time: job.ended.map(SecondsUtc),
             result_data: job.result_data,
@@ -95,6 +97,7 @@ mod tests {
             key: "ImportJob".to_owned(),
             name: "Import Manifest".to_owned(),
             state: "FINISHED",
+            attempts: (1, 10),
             principal: Some("admin".to_owned()),
             created: at,
             updated: at,
@@ -108,7 +111,7 @@ mod tests {
             "id": "j1", "key": "ImportJob", "name": "Import Manifest", "group": null,
             "origin": null, "executor": null, "principal": "admin", "state": "FINISHED",
             "previousState": null, "startTime": "2026-03-01T12:00:00+0000", "endTime": null,
-            "attempts": 1, "maxAttempts": 1, "statusPath": "/jobs/j1",
+            "attempts": 1, "maxAttempts": 10, "statusPath": "/jobs/j1",
             "resultData": {"status": "SUCCESS"},
         });
         assert_eq!(shown, expected);

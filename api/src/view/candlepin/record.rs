@@ -30,6 +30,7 @@ pub struct ImportRecord {
     changes: Vec<Change>,
     changes_truncated: u64,
     timings: Timings,
+    restorable: bool,
 }
 
 impl Candlepin for view::ImportRecord {
@@ -60,6 +61,7 @@ impl Candlepin for view::ImportRecord {
             changes: self.changes,
             changes_truncated: self.changes_truncated,
             timings: self.timings,
+            restorable: self.restorable,
         }
     }
 }
