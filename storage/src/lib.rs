@@ -18,6 +18,7 @@
 
 mod audit;
 mod cdn_info;
+mod cdns;
 mod credentials;
 mod engine;
 mod entity;
@@ -27,6 +28,7 @@ mod ids;
 mod imports;
 mod instance;
 mod master_key;
+mod owner_cdn;
 mod owners;
 mod rotate;
 mod seal;
@@ -42,6 +44,7 @@ pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
 pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
+pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
 };
@@ -52,6 +55,7 @@ pub use imports::{
     VerificationSnapshot,
 };
 pub use master_key::MasterKey;
+pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
 pub use rotate::Rotation;
 pub use store::{Page, Store};

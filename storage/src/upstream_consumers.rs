@@ -98,7 +98,7 @@ impl Store {
                 ca_sha256: row.ca_sha256.clone(),
             },
             ca: recorded_ca(row)?,
-            cdn: resolve_cdn(&self.database, row).await?,
+            cdn: resolve_cdn(&self.database, owner, Some(row)).await?,
         })
     }
 }
