@@ -36,6 +36,7 @@ use crate::{
         (name = "entitlements", description = "What content proxies ask."),
         (name = "imports", description = "Manifests coming in."),
         (name = "owners", description = "The tenants."),
+        (name = "CDNs", description = "Where content is."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
         (name = "audit", description = "Who did what."),
         (name = "service", description = "The service itself."),
@@ -76,6 +77,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::imports::router())
         .merge(routes::upstream_consumers::router())
         .merge(routes::upstream_cas::router())
+        .merge(routes::cdns::router())
+        .merge(routes::owner_cdn::router())
         .merge(routes::entitlements::router())
         .merge(routes::audit::router())
         .routes(routes!(get_openapi))

@@ -9,6 +9,7 @@ use crate::{
     audit::Audit,
     auth::{ClientCaStore, Gate, Keyring, oauth::Nonces},
     cache::EntitlementCache,
+    cdn_check::CdnChecker,
     clock::Clock,
     config::Config,
     import::Importer,
@@ -38,6 +39,8 @@ pub struct AppState {
     pub importer: Importer,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
+    /// Looks at CDNs.
+    pub cdn_checker: CdnChecker,
     /// The time.
     pub clock: Clock,
     /// How it is set.
@@ -70,6 +73,7 @@ impl AppState {
                 clock.clone(),
                 pulse.clone(),
             ),
+            cdn_checker: CdnChecker::new(&config.cdn, anchors.clone(), clock.clone()),
             client_cas: ClientCaStore::new(&config.http),
             config: Arc::new(config),
             importer,

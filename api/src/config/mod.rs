@@ -3,6 +3,8 @@
 //! Unknown keys are errors, and an error names the key and where it came from.
 
 mod access;
+mod cdn;
+mod check_allow;
 mod database;
 mod http;
 mod http_limits;
@@ -23,6 +25,8 @@ use thiserror::Error;
 
 pub use self::{
     access::{AccessConfig, AuditConfig},
+    cdn::CdnConfig,
+    check_allow::CheckAllow,
     database::DatabaseConfig,
     http::{ClientCertificateHeader, HttpConfig, TlsPaths},
     http_limits::HttpLimits,
@@ -52,6 +56,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `[import]`.
     pub import: ImportConfig,
+    /// `[cdn]`.
+    pub cdn: CdnConfig,
     /// `[log]`.
     pub log: LogConfig,
 }
@@ -148,6 +154,7 @@ impl Config {
                 why: "must be less than database.pool_size".to_owned(),
             });
         }
+        self.cdn.check(self.http.limits.request_seconds)?;
         self.http.check()
     }
 }

@@ -113,6 +113,7 @@ impl From<ImportError> for Problem {
 fn not_found(what: &'static str, name: &str) -> Problem {
     let (slug, title) = match what {
         "owner" => ("owner-not-found", "There is no such owner"),
+        "CDN" => ("cdn-not-found", "There is no such CDN"),
         _ => ("not-found", "There is no such thing"),
     };
     let detail = format!("There is no {what} {name}.");

@@ -20,14 +20,18 @@ fn rule(operation: &str) -> Rule {
     match operation {
         "get_status" | "get_liveness" | "get_readiness" | "get_openapi" => Rule::Public,
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
-        | "delete_upstream_ca" => Rule::Roles(&[Admin]),
-        "create_import" => Rule::Roles(&[Admin, Manager]),
+        | "delete_upstream_ca" | "create_cdn" | "update_cdn" | "delete_cdn"
+        | "create_cdn_check" => Rule::Roles(&[Admin]),
+        "create_import" | "update_owner_cdn" | "delete_owner_cdn" => Rule::Roles(&[Admin, Manager]),
         "list_owners"
         | "get_owner"
         | "list_imports"
         | "list_upstream_consumers"
         | "list_upstream_cas"
-        | "get_upstream_ca" => Rule::Roles(&[Admin, Manager, Auditor]),
+        | "get_upstream_ca"
+        | "list_cdns"
+        | "get_cdn"
+        | "get_owner_cdn" => Rule::Roles(&[Admin, Manager, Auditor]),
         "list_audit_events" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" => Rule::Roles(&[Admin, Manager, Proxy]),
         other => panic!("nobody said who may call {other}"),
@@ -52,7 +56,8 @@ fn operations() -> Vec<Operation> {
             let path = path
                 .replace("{owner_key}", "acme")
                 .replace("{entitlement_id}", "acme-0")
-                .replace("{filename}", "test.crt");
+                .replace("{filename}", "test.crt")
+                .replace("{label}", "mirror");
             operations.push(Operation {
                 id: operation["operationId"].as_str().unwrap().to_owned(),
                 method: method.to_uppercase().parse().unwrap(),

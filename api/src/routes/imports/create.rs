@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
 };
 use portolan_domain::{
-    cdn_url::CdnUrl,
     conflict::{Conflict, Forced},
     ids::OwnerKey,
 };
@@ -24,6 +23,7 @@ use crate::{
     extract::{Json, OwnerPath, Path, Query, given},
     import::{ImportError, ImportOptions, Pace, ReceivedUpload, receive},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
+    routes::cdns::parse_url,
     state::AppState,
     view::ImportRecord,
 };
@@ -172,17 +172,13 @@ impl ImportQuery {
         let forced = Forced::parse(self.force.iter().map(String::as_str));
         let forced =
             forced.map_err(|why| Problem::bad_request(format!("A value of force {why}.")))?;
-        let url = |text: String| CdnUrl::parse(&text, state.importer.http_cdn());
-        let cdn_url = self.cdn_url.map(url).transpose().map_err(|why| {
-            let (title, detail) = (
-                "The CDN URL cannot be used",
-                format!("The parameter cdn_url {why}."),
-            );
-            Problem::new(StatusCode::BAD_REQUEST, "cdn-url-invalid", title, detail)
-        })?;
+        let http = state.importer.http_cdn();
+        let cdn_url = self
+            .cdn_url
+            .map(|url| parse_url("The parameter cdn_url", &url, http));
         Ok(ImportOptions {
             forced,
-            cdn_url,
+            cdn_url: cdn_url.transpose()?,
             dry_run: self.dry_run,
             by,
             progress: Arc::default(),
