@@ -16,6 +16,7 @@ mod cdns;
 mod certificates;
 mod cli;
 mod cli_access;
+mod cli_cdns;
 mod client_certificates;
 mod credentials;
 mod desk;
