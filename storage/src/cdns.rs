@@ -12,6 +12,7 @@ use crate::{
     entity::cdns,
     error::{Result, StorageError, is_duplicate},
     generation::cdns_changed,
+    owner_cdn::refuse_while_followed,
     store::{Page, Store},
     times,
 };
@@ -50,10 +51,6 @@ pub struct NewCdn {
 
 /// What is to change of a CDN; what is none stays as it is.
 #[derive(Debug, Clone, Default)]
-#[expect(
-    clippy::option_option,
-    reason = "kept, removed, or replaced by something"
-)]
 pub struct CdnChange {
     /// Its name.
     pub name: Option<Option<String>>,
@@ -162,7 +159,7 @@ impl Store {
         let Some(row) = row.one(&*transaction).await? else {
             return Ok(false);
         };
-        self.refuse_while_followed(&*transaction, label).await?;
+        refuse_while_followed(&*transaction, label).await?;
         cdns::Entity::delete_by_id(row.id)
             .exec(&*transaction)
             .await?;

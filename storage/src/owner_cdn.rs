@@ -6,11 +6,8 @@ use portolan_domain::{
     ids::{CdnLabel, OwnerKey},
 };
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Unchanged,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Set,
-    sea_query::{ExprTrait, LockType},
+    ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set, sea_query::LockType,
 };
 
 use crate::{
@@ -24,7 +21,7 @@ use crate::{
 };
 
 /// How many owners are named where a CDN is in use.
-const NAMED: u64 = 5;
+const NAMED: usize = 5;
 
 /// Who says where an owner's content is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,49 +156,57 @@ impl Store {
         let event = by.did("owner-cdn.delete").of_owner(owner);
         say(transaction, row, (None, None), event).await
     }
+}
 
-    /// Refuses to take a label's CDN away while owners are sent there, and names some of them.
-    pub(crate) async fn refuse_while_followed(
-        &self,
-        connection: &impl ConnectionTrait,
-        label: &CdnLabel,
-    ) -> Result<()> {
-        let by_import = upstream_consumers::Entity::find()
-            .select_only()
-            .column(upstream_consumers::Column::OwnerId)
-            .filter(upstream_consumers::Column::CdnLabel.eq(label.as_str()));
-        let says_nothing =
-            (owners::Column::CdnUrl.is_null()).and(owners::Column::CdnLabel.is_null());
-        let follows = owners::Column::Id.in_subquery(by_import.into_query());
-        let users = owners::Entity::find()
-            .filter(
-                Condition::any()
-                    .add(owners::Column::CdnLabel.eq(label.as_str()))
-                    .add(says_nothing.and(follows)),
-            )
-            .order_by_asc(owners::Column::Key)
-            .limit(NAMED + 1)
-            .all(connection)
-            .await?;
-        if users.is_empty() {
-            return Ok(());
-        }
-        let named = usize::try_from(NAMED).unwrap_or(usize::MAX);
-        let names: Vec<&str> = users.iter().take(named).map(|o| o.key.as_str()).collect();
-        let more = if users.len() > named {
-            " and others"
-        } else {
-            ""
-        };
-        Err(StorageError::InUse {
-            what: "CDN",
-            name: label.to_string(),
-            by: format!(
-                "{}{more} follow it; point them elsewhere first, or change its URL",
-                names.join(", ")
-            ),
-        })
+/// Refuses to take a label's CDN away while owners are sent there, and names some of them.
+pub(crate) async fn refuse_while_followed(
+    connection: &impl ConnectionTrait,
+    label: &CdnLabel,
+) -> Result<()> {
+    let users = followers(connection, label).await?;
+    if users.is_empty() {
+        return Ok(());
     }
+    let names: Vec<&str> = users.iter().take(NAMED).map(|o| o.key.as_str()).collect();
+    let more = if users.len() > NAMED {
+        " and others"
+    } else {
+        ""
+    };
+    Err(StorageError::InUse {
+        what: "CDN",
+        name: label.to_string(),
+        by: format!(
+            "{}{more} follow it; point them elsewhere first, or change its URL",
+            names.join(", ")
+        ),
+    })
+}
+
+/// Owners whose setting names a label, and those without a setting whose import does; one more than
+/// are named, by key.
+async fn followers(
+    connection: &impl ConnectionTrait,
+    label: &CdnLabel,
+) -> Result<Vec<owners::Model>> {
+    let by_import = upstream_consumers::Entity::find()
+        .select_only()
+        .column(upstream_consumers::Column::OwnerId)
+        .filter(upstream_consumers::Column::CdnLabel.eq(label.as_str()))
+        .into_query();
+    let without_setting = Condition::all()
+        .add(owners::Column::CdnUrl.is_null())
+        .add(owners::Column::CdnLabel.is_null())
+        .add(owners::Column::Id.in_subquery(by_import));
+    let users = owners::Entity::find()
+        .filter(
+            Condition::any()
+                .add(owners::Column::CdnLabel.eq(label.as_str()))
+                .add(without_setting),
+        )
+        .order_by_asc(owners::Column::Key)
+        .limit(NAMED as u64 + 1);
+    Ok(users.all(connection).await?)
 }
 
 /// The owner's row, held against imports and other settings.

@@ -29,8 +29,9 @@ impl Default for CheckPath {
 impl TryFrom<String> for CheckPath {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, &'static str> {
-        // It goes into a request line: nothing in it may end that line, or a part of it.
-        let plain = |b: u8| b.is_ascii_graphic() && b != b'#';
+        // It goes into a request line: nothing in it may end that line, or a part of it (RFC 3986, 3.3
+        // and 3.4).
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/?".contains(&b);
         if text.starts_with('/')
             && text.len() <= 2048
             && text.bytes().all(plain)
@@ -38,7 +39,7 @@ impl TryFrom<String> for CheckPath {
         {
             Ok(Self(text))
         } else {
-            Err("a path must begin with / and have at most 2048 printable ASCII characters, no #")
+            Err("a path must begin with /, have at most 2048 bytes, and be percent-encoded")
         }
     }
 }
@@ -106,6 +107,7 @@ mod tests {
             "/a b",
             "/a\r\nHost: x",
             "/a#b",
+            "/a<b",
             "/ä",
             "http://a/",
             &long,

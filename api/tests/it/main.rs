@@ -20,6 +20,7 @@ mod cli_cdns;
 mod client_certificates;
 mod credentials;
 mod desk;
+mod fake_cdn;
 mod fixtures;
 mod imports;
 mod kill;

@@ -3,7 +3,7 @@
 mod check;
 mod owner;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use portolan_domain::{ids::CdnLabel, trust::CertificateBundle};
@@ -89,7 +89,7 @@ pub async fn run(context: &Context, command: &CdnCommand) -> Result<(), CliError
                 label: label.clone(),
                 name: name.clone(),
                 url: parse_url("--url", url, context.config.import.http_cdn())?,
-                certificate: certificate.as_ref().map(read_bundle).transpose()?,
+                certificate: certificate.as_deref().map(read_bundle).transpose()?,
             };
             let store = context.store().await?;
             let created = store.create_cdn(&new, &context.actor()).await?;
@@ -107,7 +107,7 @@ pub async fn run(context: &Context, command: &CdnCommand) -> Result<(), CliError
     }
 }
 
-fn read_bundle(file: &PathBuf) -> Result<CertificateBundle, CliError> {
+fn read_bundle(file: &Path) -> Result<CertificateBundle, CliError> {
     let read = parse_certificate(&read_pem(file)?);
     read.map_err(|_| {
         CliError::new(format!(
@@ -120,7 +120,7 @@ fn read_bundle(file: &PathBuf) -> Result<CertificateBundle, CliError> {
 async fn set(context: &Context, args: &SetArgs) -> Result<(), CliError> {
     let http = context.config.import.http_cdn();
     let url = args.url.as_ref().map(|url| parse_url("--url", url, http));
-    let certificate = args.certificate.as_ref().map(read_bundle).transpose()?;
+    let certificate = args.certificate.as_deref().map(read_bundle).transpose()?;
     let change = CdnChange {
         name: args.name.clone().map(Some).or(args.no_name.then_some(None)),
         url: url.transpose()?,

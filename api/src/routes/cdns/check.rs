@@ -22,7 +22,7 @@ use crate::{
 pub struct CheckRequest {
     /// The path below the CDN's URL.
     #[serde(default)]
-    #[schema(value_type = Option<String>, default = "/", max_length = 2048, pattern = "^/[!-\"$-~]*$")]
+    #[schema(value_type = Option<String>, default = "/", max_length = 2048, pattern = r"^/[A-Za-z0-9._~%!$&'()*+,;=:@/?-]*$")]
     path: Option<CheckPath>,
 }
 
