@@ -1,8 +1,8 @@
 //! Finished answers of `cdn_info` and `upstream_cert`, by entitlement id.
 //!
 //! A first version: an answer is believed for half a second and then asked for again, so that
-//! another node's import counts within a second; what this node changes makes the owner's answers
-//! old at once, and a change of the upstream CAs finishes them anew. While the database is away,
+//! another node's change counts within a second; what this node changes makes the owner's answers (of
+//! a CDN: all answers) old at once, and a change of the upstream CAs finishes them anew. While the database is away,
 //! what is here goes on, marked `Warning: 110`.
 
 use std::{
@@ -71,10 +71,11 @@ struct Entry {
     change: u64,
 }
 
-/// Counts this node's changes, and knows the last one of each owner.
+/// Counts this node's changes, and knows the last one of each owner, and of all.
 #[derive(Default)]
 struct Changes {
     count: AtomicU64,
+    last_of_all: AtomicU64,
     last: RwLock<HashMap<OwnerKey, u64>>,
 }
 
@@ -100,8 +101,16 @@ impl Changes {
         last.insert(owner.clone(), change);
     }
 
+    fn note_all(&self) {
+        let change = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        self.last_of_all.fetch_max(change, Ordering::SeqCst);
+    }
+
     /// Whether what was asked for after `change` is as new as the owner's last change.
     fn covers(&self, owner: &OwnerKey, change: u64) -> bool {
+        if change < self.last_of_all.load(Ordering::SeqCst) {
+            return false;
+        }
         let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
         last.get(owner).is_none_or(|last| change >= *last)
     }
@@ -134,6 +143,11 @@ impl EntitlementCache {
     /// Makes an owner's answers old: called after every change, before it is acknowledged.
     pub fn changed(&self, owner: &OwnerKey) {
         self.changes.note(owner);
+    }
+
+    /// Makes all answers old: called after a change of what many owners share, likewise.
+    pub fn changed_all(&self) {
+        self.changes.note_all();
     }
 
     /// The answer to a question; none where the entitlement is unknown.

@@ -10,6 +10,7 @@ pub mod anchors;
 pub mod audit;
 pub mod auth;
 pub mod cache;
+pub mod cdn_check;
 pub mod cli;
 pub mod clock;
 pub mod config;

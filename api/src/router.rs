@@ -37,6 +37,7 @@ use crate::{
         (name = "imports", description = "Manifests coming in."),
         (name = "jobs", description = "Imports that run without their client."),
         (name = "owners", description = "The tenants."),
+        (name = "CDNs", description = "Where content is."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
         (name = "audit", description = "Who did what."),
         (name = "service", description = "The service itself."),
@@ -78,6 +79,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::jobs::router())
         .merge(routes::upstream_consumers::router())
         .merge(routes::upstream_cas::router())
+        .merge(routes::cdns::router())
+        .merge(routes::owner_cdn::router())
         .merge(routes::entitlements::router())
         .merge(routes::audit::router())
         .routes(routes!(get_openapi))

@@ -9,6 +9,7 @@ use crate::{
     audit::Audit,
     auth::{ClientCaStore, Gate, Keyring, oauth::Nonces},
     cache::EntitlementCache,
+    cdn_check::CdnChecker,
     clock::Clock,
     config::Config,
     import::Importer,
@@ -41,6 +42,8 @@ pub struct AppState {
     pub jobs: Jobs,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
+    /// Looks at CDNs.
+    pub cdn_checker: CdnChecker,
     /// The time.
     pub clock: Clock,
     /// How it is set.
@@ -72,6 +75,7 @@ impl AppState {
             audit: Audit::new(store.clone(), clock.clone()),
             cache,
             jobs,
+            cdn_checker: CdnChecker::new(&config.cdn, anchors.clone(), clock.clone()),
             client_cas: ClientCaStore::new(&config.http),
             config: Arc::new(config),
             importer,

@@ -8,6 +8,7 @@ mod m20261122_000002_manifests;
 mod m20261122_000003_api_keys;
 mod m20261122_000004_access;
 mod m20261125_000005_downstream;
+mod m20261125_000006_cdns;
 mod m20261125_000007_jobs;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_api_keys::Migration),
             Box::new(m20261122_000004_access::Migration),
             Box::new(m20261125_000005_downstream::Migration),
+            Box::new(m20261125_000006_cdns::Migration),
             Box::new(m20261125_000007_jobs::Migration),
         ]
     }

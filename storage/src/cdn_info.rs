@@ -5,14 +5,13 @@ use portolan_domain::{
     ids::{EntitlementId, OwnerKey},
     secret::PrivateKeyPem,
 };
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::ExprTrait,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use time::OffsetDateTime;
 
 use crate::{
     entity::{cdns, downstream_entitlements, entitlements, owners, upstream_consumers},
     error::{Result, StorageError},
+    owner_cdn::Said,
     seal::Place,
     store::Store,
     upstream_consumers::{RecordedCa, recorded_ca},
@@ -23,7 +22,7 @@ use crate::{
 pub struct CdnAnswer {
     /// The URL, as it was given.
     pub url: String,
-    /// The label, where the manifest named one.
+    /// The label, where the owner's setting or its import named one.
     pub label: Option<String>,
     /// The CDN's own certificate, where the operator set one: it counts over the recorded CA.
     pub certificate: Option<String>,
@@ -161,7 +160,7 @@ impl Store {
             pool_id: upstream.as_ref().map(|row| row.pool_id.clone()),
             upstream_id: upstream.as_ref().map(|row| row.id.clone()),
             consumer_uuid: consumer.uuid.clone(),
-            cdn: resolve_cdn(&self.database, &consumer).await?,
+            cdn: resolve_cdn(&self.database, &owner, Some(&consumer)).await?,
             ca: recorded_ca(&consumer)?,
             certificate: match upstream {
                 Some(row) => self.certificate(&owner, row)?,
@@ -208,6 +207,13 @@ impl Store {
     }
 }
 
+/// The operator's CDNs, and this owner's own.
+pub(crate) fn counts_for(owner: i64) -> Condition {
+    Condition::any()
+        .add(cdns::Column::OwnerId.is_null())
+        .add(cdns::Column::OwnerId.eq(owner))
+}
+
 /// The CDN of this label that counts for an owner: the operator's, else the manifest's.
 pub(crate) async fn find_cdn(
     connection: &impl ConnectionTrait,
@@ -216,29 +222,27 @@ pub(crate) async fn find_cdn(
 ) -> Result<Option<cdns::Model>> {
     let found = cdns::Entity::find()
         .filter(cdns::Column::Label.eq(label))
-        .filter(
-            cdns::Column::OwnerId
-                .is_null()
-                .or(cdns::Column::OwnerId.eq(owner)),
-        )
+        .filter(counts_for(owner))
         .all(connection)
         .await?;
     let operators = found.iter().position(|cdn| cdn.owner_id.is_none());
     Ok(found.into_iter().nth(operators.unwrap_or(0)))
 }
 
-/// Where a consumer's content is now. A URL that was given counts; else the label is followed; else
+/// Where an owner's content is now: the one place that decides it. A URL that was given counts; else the label is followed; else
 /// the default. The operator's CDN of the label, or else of the URL, may bring its own certificate.
 pub(crate) async fn resolve_cdn(
     connection: &impl ConnectionTrait,
-    consumer: &upstream_consumers::Model,
+    owner: &owners::Model,
+    consumer: Option<&upstream_consumers::Model>,
 ) -> Result<CdnAnswer> {
-    let labelled = match &consumer.cdn_label {
-        Some(label) => find_cdn(connection, consumer.owner_id, label).await?,
+    let said = Said::about(owner, consumer);
+    let labelled = match &said.label {
+        Some(label) => find_cdn(connection, owner.id, label).await?,
         None => None,
     };
     let followed = labelled.as_ref().map(|cdn| cdn.url.clone());
-    let url = consumer.cdn_url.clone().or(followed);
+    let url = said.url.or(followed);
     let url = url.unwrap_or_else(|| DEFAULT_CDN_URL.to_owned());
     let operators = labelled.filter(|cdn| cdn.owner_id.is_none());
     let certificate = match operators.and_then(|cdn| cdn.certificate) {
@@ -247,7 +251,7 @@ pub(crate) async fn resolve_cdn(
     };
     Ok(CdnAnswer {
         url,
-        label: consumer.cdn_label.clone(),
+        label: said.label,
         certificate,
     })
 }

@@ -14,6 +14,8 @@ use crate::{
 
 /// Grows with every credential that is made or revoked.
 const CREDENTIALS: &str = "credentials";
+/// Grows with every change of the operator's CDNs, which are part of many owners' answers.
+const CDNS: &str = "cdns";
 
 impl Store {
     /// The same store over one connection of its own, for a task that must not wait behind requests.
@@ -48,10 +50,19 @@ impl Store {
 
 /// Tells every node that credentials have changed.
 pub(crate) async fn credentials_changed(transaction: &DatabaseTransaction) -> Result<()> {
+    changed(transaction, CREDENTIALS).await
+}
+
+/// Tells every node that the operator's CDNs have changed.
+pub(crate) async fn cdns_changed(transaction: &DatabaseTransaction) -> Result<()> {
+    changed(transaction, CDNS).await
+}
+
+async fn changed(transaction: &DatabaseTransaction, what: &str) -> Result<()> {
     let value = generations::Column::Value;
     generations::Entity::update_many()
         .col_expr(value, Expr::col(value).add(1))
-        .filter(generations::Column::Name.eq(CREDENTIALS))
+        .filter(generations::Column::Name.eq(what))
         .exec(transaction)
         .await?;
     Ok(())

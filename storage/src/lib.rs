@@ -18,6 +18,7 @@
 
 mod audit;
 mod cdn_info;
+mod cdns;
 mod credentials;
 mod downstream;
 mod engine;
@@ -29,6 +30,7 @@ mod imports;
 mod instance;
 mod jobs;
 mod master_key;
+mod owner_cdn;
 mod owners;
 mod rotate;
 mod seal;
@@ -45,6 +47,7 @@ pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
 pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
+pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
 };
@@ -60,6 +63,7 @@ pub use imports::{
 };
 pub use jobs::{Job, JobClaim, JobOutcome, JobRequest, JobState};
 pub use master_key::MasterKey;
+pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
 pub use rotate::Rotation;
 pub use store::{Page, Store};

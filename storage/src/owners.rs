@@ -67,6 +67,8 @@ impl Store {
             data_key_sealed: Set(self.new_data_key(&transaction, key.as_str()).await?),
             generation: Set(0),
             last_manifest_created_at: Set(None),
+            cdn_url: Set(None),
+            cdn_label: Set(None),
         };
         // SQLite returns the row before it is on disk: only the commit tells that it is.
         match row.insert(&*transaction).await {

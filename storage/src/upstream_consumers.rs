@@ -103,7 +103,7 @@ impl Store {
                 ca_sha256: row.ca_sha256.clone(),
             },
             ca: recorded_ca(row)?,
-            cdn: resolve_cdn(&self.database, row).await?,
+            cdn: resolve_cdn(&self.database, owner, Some(row)).await?,
             identity_cert: row.identity_cert.clone(),
             imported_at: self.last_stored(owner.id).await?.map(|row| row.created_at),
         })

@@ -11,7 +11,7 @@ use portolan_storage::StoredCa;
 use serde_json::{Value, json};
 
 use super::{context::Context, error::CliError};
-use crate::view::Timestamp;
+use crate::{routes::upstream_cas::Orphans, view::Timestamp};
 
 /// What can be done with upstream CAs.
 #[derive(Subcommand)]
@@ -32,10 +32,13 @@ pub enum CaCommand {
     },
     /// List all CAs, those of the directory included
     List,
-    /// Remove a CA that was added; what it verified is answered with the status MISSING
+    /// Remove a CA that was added, and name the owners whose CA is MISSING then
     Remove {
         /// Its name
         name: CaFilename,
+        /// Only name them; for a file of the directory too
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -65,23 +68,12 @@ pub async fn run(context: &Context, command: &CaCommand) -> Result<(), CliError>
             add(context, &ca).await
         }
         CaCommand::List => list(context).await,
-        CaCommand::Remove { name } => {
-            if !context
-                .store()
-                .await?
-                .remove_upstream_ca(name, &context.actor())
-                .await?
-            {
-                let why = "is not in the database; a CA of the directory is removed with its file";
-                return Err(CliError::new(format!("{name} {why}")));
-            }
-            context.print(&json!({ "removed": name }), || format!("removed {name}"))
-        }
+        CaCommand::Remove { name, dry_run } => remove(context, name, *dry_run).await,
     }
 }
 
 /// A file's certificates as PEM; DER is written anew.
-fn read_pem(file: &Path) -> Result<String, CliError> {
+pub fn read_pem(file: &Path) -> Result<String, CliError> {
     let fault = |why: String| CliError::new(format!("{}: {why}", file.display()));
     let bytes = std::fs::read(file).map_err(|error| fault(error.to_string()))?;
     if let Ok(text) = String::from_utf8(bytes.clone()) {
@@ -133,6 +125,37 @@ async fn list(context: &Context) -> Result<(), CliError> {
             lines.join("\n")
         }
     })
+}
+
+async fn remove(context: &Context, name: &CaFilename, dry_run: bool) -> Result<(), CliError> {
+    let state = context.state().await?;
+    let Orphans { orphaned, .. } = Orphans::of(&state, name).await?;
+    let value = |done: &str| json!({ done: name, "orphaned": orphaned });
+    let whom = orphaned.iter().map(|orphan| {
+        let consumer = orphan.name.as_deref().unwrap_or_default();
+        format!("\n  {} ({} {consumer})", orphan.owner_key, orphan.uuid)
+    });
+    let whom = match orphaned.len() {
+        0 => ": nobody is left without a CA".to_owned(),
+        _ => format!(
+            "; without a CA, until it is back:{}",
+            whom.collect::<String>()
+        ),
+    };
+    if dry_run {
+        return context.print(&value("filename"), || {
+            format!("{name} would be removed{whom}")
+        });
+    }
+    if !state
+        .store
+        .remove_upstream_ca(name, &context.actor())
+        .await?
+    {
+        let why = "is not in the database; a CA of the directory is removed with its file";
+        return Err(CliError::new(format!("{name} {why}")));
+    }
+    context.print(&value("removed"), || format!("removed {name}{whom}"))
 }
 
 fn shown(anchor: &Anchor) -> Value {

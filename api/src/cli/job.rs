@@ -9,7 +9,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{context::Context, error::CliError};
-use crate::{extract::Span, routes::jobs::{JobResult, JobStatus}, view::Timestamp};
+use crate::{
+    extract::Span,
+    routes::jobs::{JobResult, JobStatus},
+    view::Timestamp,
+};
 
 /// What can be done with jobs.
 #[derive(Subcommand)]

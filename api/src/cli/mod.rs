@@ -9,6 +9,7 @@
 
 mod audit;
 mod ca;
+mod cdn;
 mod context;
 mod db;
 mod demo;
@@ -95,6 +96,9 @@ enum Command {
     /// Upstream CAs: who is trusted to sign manifests
     #[command(subcommand)]
     Ca(ca::CaCommand),
+    /// CDNs: where content is
+    #[command(subcommand)]
+    Cdn(cdn::CdnCommand),
     /// API keys, OAuth consumers and client certificates: who may call
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -188,6 +192,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Manifest(command) => manifest::run(context, &command),
         Command::Owner(command) => owner::run(context, &command).await,
         Command::Ca(command) => ca::run(context, &command).await,
+        Command::Cdn(command) => cdn::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
         Command::Job(command) => job::run(context, &command).await,
         Command::Db(command) => db::run(context, &command).await,

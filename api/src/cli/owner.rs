@@ -4,7 +4,11 @@ use clap::Subcommand;
 use portolan_domain::ids::OwnerKey;
 use serde_json::{Value, json};
 
-use super::{context::Context, error::CliError};
+use super::{
+    cdn::{self, OwnerCdnArgs},
+    context::Context,
+    error::CliError,
+};
 
 /// What can be done with owners.
 #[derive(Subcommand)]
@@ -19,6 +23,8 @@ pub enum OwnerCommand {
     },
     /// List the owners
     List,
+    /// Show where its content is, or point it elsewhere
+    Cdn(OwnerCdnArgs),
     /// Delete an owner with all that it imported
     Remove {
         /// Its key
@@ -61,6 +67,7 @@ pub async fn run(context: &Context, command: &OwnerCommand) -> Result<(), CliErr
                 }
             })
         }
+        OwnerCommand::Cdn(args) => cdn::run_owner(context, args).await,
         OwnerCommand::Remove { key } => {
             store.delete_owner(key, &context.actor()).await?;
             context.print(&json!({ "removed": key }), || format!("removed {key}"))

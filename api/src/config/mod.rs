@@ -3,6 +3,8 @@
 //! Unknown keys are errors, and an error names the key and where it came from.
 
 mod access;
+mod cdn;
+mod check_allow;
 mod database;
 mod http;
 mod http_limits;
@@ -24,6 +26,8 @@ use thiserror::Error;
 
 pub use self::{
     access::{AccessConfig, AuditConfig},
+    cdn::CdnConfig,
+    check_allow::CheckAllow,
     database::DatabaseConfig,
     http::{ClientCertificateHeader, HttpConfig, TlsPaths},
     http_limits::HttpLimits,
@@ -56,6 +60,8 @@ pub struct Config {
     pub import: ImportConfig,
     /// `[jobs]`.
     pub jobs: JobsConfig,
+    /// `[cdn]`.
+    pub cdn: CdnConfig,
     /// `[log]`.
     pub log: LogConfig,
 }
@@ -153,6 +159,7 @@ impl Config {
                 why: "must be less than database.pool_size".to_owned(),
             });
         }
+        self.cdn.check(self.http.limits.request_seconds)?;
         self.http.check()
     }
 }

@@ -1,10 +1,11 @@
 //! JSON in and out.
 
 use axum::{
-    extract::{FromRequest, Request},
+    extract::{FromRequest, OptionalFromRequest, Request},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -58,6 +59,20 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
             }
         })?;
         read_object(&bytes.to_bytes()).map(Self)
+    }
+}
+
+/// A body that may be left out: one with neither bytes nor a media type is.
+impl<T: DeserializeOwned> OptionalFromRequest<AppState> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Option<Self>, Problem> {
+        let is_named = request.headers().contains_key(header::CONTENT_TYPE);
+        if !is_named && request.body().is_end_stream() {
+            return Ok(None);
+        }
+        let body = <Self as FromRequest<AppState>>::from_request(request, state);
+        body.await.map(Some)
     }
 }
 

@@ -2,6 +2,7 @@
 //! bans them in favour of these.
 
 mod body;
+mod cdn_url;
 mod dialect;
 mod instant;
 mod owner;
@@ -11,6 +12,7 @@ mod query;
 mod span;
 
 pub use body::Json;
+pub use cdn_url::parse_cdn_url;
 pub use dialect::{Dialect, Shaped};
 pub use instant::Instant;
 pub use owner::OwnerPath;

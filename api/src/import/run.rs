@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::StatusCode;
 use portolan_domain::{
     archive::{OpenError, SignedArchive},
     cdn_url::{CdnUrl, HttpCdn},
@@ -36,6 +35,7 @@ use crate::{
     anchors::AnchorStore,
     clock::Clock,
     config::ImportConfig,
+    extract::parse_cdn_url,
     problem::{ImportProblem, Problem},
 };
 
@@ -158,11 +158,7 @@ impl Importer {
     /// # Errors
     /// 400 with what is wrong with it.
     pub fn cdn_url(&self, text: &str) -> Result<CdnUrl, Problem> {
-        CdnUrl::parse(text, self.http_cdn).map_err(|why| {
-            let title = "The CDN URL cannot be used";
-            let detail = format!("The parameter cdn_url {why}.");
-            Problem::new(StatusCode::BAD_REQUEST, "cdn-url-invalid", title, detail)
-        })
+        parse_cdn_url("The parameter cdn_url", text, self.http_cdn)
     }
 
     /// Waits for a place to receive an upload in, at most 30 s; none where there is none.

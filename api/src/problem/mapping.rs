@@ -163,6 +163,7 @@ fn not_found(what: &'static str, name: &str) -> Problem {
             "upstream-entitlement-not-found",
             "There is no such upstream entitlement",
         ),
+        "CDN" => ("cdn-not-found", "There is no such CDN"),
         _ => ("not-found", "There is no such thing"),
     };
     let detail = format!("There is no {what} {name}.");

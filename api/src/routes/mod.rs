@@ -1,9 +1,11 @@
 //! The routes, by resource. A route exists only through `routes!`, so none is undocumented.
 
 pub mod audit;
+pub mod cdns;
 pub mod entitlements;
 pub mod imports;
 pub mod jobs;
+pub mod owner_cdn;
 pub mod owners;
 pub mod service;
 pub mod upstream_cas;

@@ -25,6 +25,23 @@ fn clean() {
 }
 
 impl<S: AsyncRead + AsyncWrite> CleanStream<S> {
+    /// A stream before its handshake.
+    pub fn new(stream: SslStream<S>) -> Self {
+        Self(Box::pin(stream))
+    }
+
+    /// Does the client's handshake. The session tells what was seen, even where this fails.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub async fn connect(&mut self) -> Result<(), openssl::ssl::Error> {
+        poll_fn(|context| {
+            clean();
+            self.0.as_mut().poll_connect(context)
+        })
+        .await
+    }
+
     /// Does the server's handshake.
     ///
     /// # Errors

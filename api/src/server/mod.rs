@@ -22,6 +22,7 @@ use axum::Router;
 use portolan_storage::Store;
 use tokio::net::TcpListener;
 
+pub(crate) use self::clean::CleanStream;
 use self::{accept::Service, housekeeping::Housekeeping, tls::Tls};
 pub use self::{descriptors::raise_open_files, peer::Peer};
 use crate::{router::router, state::AppState};

@@ -30,7 +30,7 @@ pub struct CdnInfo {
     pub upstream_consumer_uuid: String,
     /// The CDN's base URL.
     pub cdn_url: String,
-    /// The CDN's label, where the manifest names one.
+    /// The CDN's label, where the owner's setting or the import names one.
     pub cdn_label: Option<String>,
     /// The CA to trust for that CDN.
     pub ca_certificate: CaCertificate,

@@ -49,7 +49,7 @@ pub struct UpstreamConsumerDetails {
     pub consumer: UpstreamConsumer,
     /// The CDN's base URL.
     pub cdn_url: String,
-    /// The CDN's label, where the manifest names one.
+    /// The CDN's label, where the owner's setting or the import names one.
     pub cdn_label: Option<String>,
     /// How its manifest was verified.
     pub verification: VerificationDetails,

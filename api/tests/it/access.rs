@@ -20,12 +20,15 @@ fn rule(operation: &str) -> Rule {
     match operation {
         "get_status" | "get_liveness" | "get_readiness" | "get_openapi" => Rule::Public,
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
-        | "delete_upstream_ca" => Rule::Roles(&[Admin]),
+        | "delete_upstream_ca" | "create_cdn" | "update_cdn" | "delete_cdn"
+        | "create_cdn_check" => Rule::Roles(&[Admin]),
         "create_import"
         | "create_import_job"
         | "create_import_restore"
         | "delete_job"
         | "delete_import"
+        | "update_owner_cdn"
+        | "delete_owner_cdn"
         | "update_entitlement"
         | "create_entitlement_batch"
         | "delete_entitlement" => Rule::Roles(&[Admin, Manager]),
@@ -37,7 +40,10 @@ fn rule(operation: &str) -> Rule {
         | "get_entitlement"
         | "list_upstream_consumers"
         | "list_upstream_cas"
-        | "get_upstream_ca" => Rule::Roles(&[Admin, Manager, Auditor]),
+        | "get_upstream_ca"
+        | "list_cdns"
+        | "get_cdn"
+        | "get_owner_cdn" => Rule::Roles(&[Admin, Manager, Auditor]),
         "list_audit_events" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" | "get_owner_cdn_info" => {
             Rule::Roles(&[Admin, Manager, Proxy])
@@ -66,7 +72,8 @@ fn operations() -> Vec<Operation> {
                 .replace("{entitlement_id}", "acme-0")
                 .replace("{job_id}", "00000000-0000-7000-8000-000000000000")
                 .replace("{import_id}", "00000000-0000-7000-8000-000000000000")
-                .replace("{filename}", "test.crt");
+                .replace("{filename}", "test.crt")
+                .replace("{label}", "mirror");
             operations.push(Operation {
                 id: operation["operationId"].as_str().unwrap().to_owned(),
                 method: method.to_uppercase().parse().unwrap(),

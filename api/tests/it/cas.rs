@@ -132,4 +132,47 @@ both_engines! {
         let still = app.import("other", manifests::manifest("other", 1), "").await;
         still.assert_problem(409, "manifest-conflict");
     }
+
+    async fn a_dry_run_says_whom_a_removal_orphans(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        let pem = CA.certificate_pem().unwrap();
+        for name in ["one.crt", "two.crt"] {
+            let new = json!({"filename": name, "pem": pem});
+            assert_eq!(app.json(Method::POST, "/upstream_cas", new).await.status, 201);
+        }
+        for owner in ["other", "acme"] {
+            app.owner(owner).await;
+            assert_eq!(app.import(owner, manifests::manifest(owner, 1), "").await.status, 200);
+        }
+        let dry = async |name: &str| {
+            let answer = app.delete(&format!("/upstream_cas/{name}?dry_run=true")).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            assert_eq!(answer.json()["filename"], name);
+            answer.json()["orphaned"].clone()
+        };
+        // While another CA has the same certificate nobody is orphaned, nor by one that is unknown.
+        assert_eq!(dry("one.crt").await, json!([]));
+        assert_eq!(dry("unknown.crt").await, json!([]));
+        assert_eq!(app.delete("/upstream_cas/one.crt").await.status, 204);
+        let orphaned = dry("two.crt").await;
+        let owners: Vec<&Value> = orphaned.as_array().unwrap().iter().map(|o| &o["ownerKey"]).collect();
+        assert_eq!(owners, ["acme", "other"]);
+        let consumers = app.get("/owners/acme/upstream_consumers").await.json();
+        assert_eq!(orphaned[0]["uuid"], consumers[0]["uuid"]);
+        assert_eq!(orphaned[0]["name"], consumers[0]["name"]);
+        assert_eq!(ca_of(&app).await["status"], "PRESENT", "nothing was removed");
+        // A renewed certificate has the same key, and a file of the directory may be asked about too.
+        let validity = Validity { from: now(), until: now() + Duration::days(4000) };
+        let mut usage = openssl::x509::extension::KeyUsage::new();
+        usage.digital_signature().key_cert_sign();
+        let renewed = CA.renewed(validity, Some(None), usage).unwrap();
+        app.trust("renewed.crt", &renewed.certificate_pem().unwrap()).await;
+        assert_eq!(dry("two.crt").await, json!([]));
+        assert_eq!(app.delete("/upstream_cas/two.crt").await.status, 204);
+        assert_eq!(ca_of(&app).await["filename"], "renewed.crt");
+        assert_eq!(dry("renewed.crt").await.as_array().unwrap().len(), 2);
+        std::fs::remove_file(app.ca_dir.join("renewed.crt")).unwrap();
+        eventually("the CA is missing", || async { ca_of(&app).await["status"] == "MISSING" }).await;
+        app.delete("/upstream_cas/two.crt?dry_run=perhaps").await.assert_problem(400, "bad-request");
+    }
 }

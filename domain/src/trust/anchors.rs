@@ -139,6 +139,22 @@ impl TrustAnchors {
         }
     }
 
+    /// The public keys of a file that no other anchor has: whoever they verified has no CA once the
+    /// file is gone.
+    #[must_use]
+    pub fn keys_of_nobody_else(
+        &self,
+        file: &CaFilename,
+        source: AnchorSource,
+    ) -> Vec<Sha256Digest> {
+        let is_of_file = |anchor: &&Anchor| anchor.filename == *file && anchor.source == source;
+        let (of_file, others): (Vec<_>, Vec<_>) = self.0.iter().partition(is_of_file);
+        let key = |anchor: &&Anchor| anchor.certificate.spki_sha256();
+        let kept: BTreeSet<_> = others.iter().map(key).collect();
+        let own: BTreeSet<_> = of_file.iter().map(key).collect();
+        own.difference(&kept).copied().collect()
+    }
+
     /// Why `anchor` may not vouch for this owner's manifest now, or nothing where it may.
     ///
     /// Settings hold for every anchor with the same public key, the strictest counting: a second

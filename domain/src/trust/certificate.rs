@@ -13,6 +13,7 @@ use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::words::{one_line, rfc3339};
 use crate::{digest::Sha256Digest, secret::PrivateKeyPem};
 
 /// Why bytes are no certificate that can be used.
@@ -21,6 +22,12 @@ pub enum CertificateError {
     /// No certificate could be read.
     #[error("holds no certificate that can be read")]
     Unreadable,
+    /// No `CERTIFICATE` block, where only such will do.
+    #[error(
+        "holds no block -----BEGIN CERTIFICATE-----; write a certificate in DER as PEM first: \
+         openssl x509 -inform DER -in FILE"
+    )]
+    NotPem,
     /// An encrypted block: a certificate is public, and nobody is asked for a password here.
     #[error("holds a certificate that is encrypted")]
     Encrypted,
@@ -146,13 +153,13 @@ impl Certificate {
     /// The subject as one line, for people: `CN=Upstream CA`.
     #[must_use]
     pub fn subject(&self) -> String {
-        let entry = |entry: &openssl::x509::X509NameEntryRef| {
-            let name = entry.object().nid().short_name().unwrap_or("?").to_owned();
-            let value = entry.data().to_string().unwrap_or_default();
-            format!("{name}={value}")
-        };
-        let entries: Vec<String> = self.x509.subject_name().entries().map(entry).collect();
-        entries.join(", ")
+        one_line(self.x509.subject_name())
+    }
+
+    /// The issuer, likewise.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        one_line(self.x509.issuer_name())
     }
 
     /// The one common name of the subject; none where there are several or none.
@@ -270,12 +277,6 @@ fn refuse_encrypted(pem: &[u8]) -> Result<(), CertificateError> {
 fn same_name(issuer: &X509Ref, subject: &X509Ref) -> bool {
     let names = issuer.subject_name().try_cmp(subject.issuer_name());
     names.is_ok_and(std::cmp::Ordering::is_eq)
-}
-
-/// An instant as people and programs read it (RFC 3339).
-pub(crate) fn rfc3339(at: OffsetDateTime) -> String {
-    at.format(&time::format_description::well_known::Rfc3339)
-        .unwrap_or_else(|_| at.to_string())
 }
 
 fn instant(time: &Asn1TimeRef) -> Result<OffsetDateTime, ErrorStack> {

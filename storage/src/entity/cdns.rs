@@ -13,6 +13,8 @@ pub struct Model {
     pub url: String,
     pub normalized_url: String,
     pub certificate: Option<String>,
+    pub created_at: Option<TimeDateTimeWithTimeZone>,
+    pub updated_at: Option<TimeDateTimeWithTimeZone>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -13,6 +13,8 @@ pub struct Model {
     pub data_key_sealed: Vec<u8>,
     pub generation: i64,
     pub last_manifest_created_at: Option<TimeDateTimeWithTimeZone>,
+    pub cdn_url: Option<String>,
+    pub cdn_label: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

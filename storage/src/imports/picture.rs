@@ -39,7 +39,7 @@ impl Picture {
         let consumer = upstream_consumers::Entity::find_by_id(owner.id);
         let consumer = consumer.one(connection).await?;
         let cdn = match &consumer {
-            Some(consumer) => Some(resolve_cdn(connection, consumer).await?),
+            Some(consumer) => Some(resolve_cdn(connection, &owner, Some(consumer)).await?),
             None => None,
         };
         let cdns = cdns::Entity::find()

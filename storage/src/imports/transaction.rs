@@ -250,6 +250,8 @@ impl ImportTransaction {
                 url: Set(cdn.url.as_given().to_owned()),
                 normalized_url: Set(cdn.url.normalized().to_owned()),
                 certificate: Set(None),
+                created_at: Set(None),
+                updated_at: Set(None),
             };
             row.insert(&*self.transaction).await?;
         }

@@ -9,6 +9,7 @@
 
 mod audit;
 mod cdn_info;
+mod cdns;
 mod credentials;
 mod downstream;
 mod downstream_batch;

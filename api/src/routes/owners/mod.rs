@@ -9,6 +9,7 @@ mod view;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use self::view::DisplayName;
 use crate::state::AppState;
 
 /// The routes.

@@ -26,6 +26,12 @@ impl DisplayName {
     }
 }
 
+impl From<DisplayName> for String {
+    fn from(name: DisplayName) -> Self {
+        name.0
+    }
+}
+
 impl TryFrom<String> for DisplayName {
     type Error = &'static str;
     fn try_from(name: String) -> Result<Self, &'static str> {

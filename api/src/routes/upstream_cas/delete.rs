@@ -1,15 +1,31 @@
 //! `DELETE /upstream_cas/{filename}`.
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use portolan_domain::trust::AnchorSource;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use super::view::CaPath;
+use super::{orphans::Orphans, view::CaPath};
 use crate::{
     auth::Admin,
-    extract::Path,
+    extract::{Json, Path, Query},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
 };
+
+/// The query of a removal.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RemovalQuery {
+    /// Says whom the removal leaves without a CA, and removes nothing; for a file of the directory too.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    dry_run: bool,
+}
 
 /// Removes an upstream CA. What it verified stays, and is answered with the status `MISSING`.
 #[utoipa::path(
@@ -17,8 +33,9 @@ use crate::{
     path = "/upstream_cas/{filename}",
     operation_id = "delete_upstream_ca",
     tag = "upstream CAs",
-    params(CaPath),
+    params(CaPath, RemovalQuery),
     responses(
+        (status = 200, body = Orphans, description = "Of a dry run: whom it leaves without a CA."),
         (status = 204, description = "There is no such CA any more."),
         (status = 409, body = ProblemBody, content_type = "application/problem+json",
          description = "It is a file of the directory: remove the file."),
@@ -29,7 +46,12 @@ pub async fn delete_upstream_ca(
     Admin(caller): Admin,
     State(state): State<AppState>,
     Path(path): Path<CaPath>,
-) -> Result<StatusCode, Problem> {
+    Query(query): Query<RemovalQuery>,
+) -> Result<Response, Problem> {
+    if query.dry_run {
+        let orphans = Orphans::of(&state, &path.filename).await?;
+        return Ok(Json(orphans).into_response());
+    }
     let removed = state
         .store
         .remove_upstream_ca(&path.filename, &caller.by)
@@ -52,5 +74,5 @@ pub async fn delete_upstream_ca(
             detail,
         ));
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -4,10 +4,12 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod orphans;
 mod view;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use self::orphans::Orphans;
 use crate::state::AppState;
 
 /// The routes.

@@ -4,6 +4,7 @@ use portolan_domain::{
     ids::CaFilename,
     trust::{Anchor, AnchorSource, TrustAnchors},
 };
+use portolan_storage::ConsumerSnapshot;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -71,6 +72,16 @@ pub struct VerifiedConsumer {
     pub name: Option<String>,
 }
 
+impl From<(String, ConsumerSnapshot)> for VerifiedConsumer {
+    fn from((owner_key, consumer): (String, ConsumerSnapshot)) -> Self {
+        Self {
+            owner_key,
+            uuid: consumer.uuid,
+            name: consumer.name,
+        }
+    }
+}
+
 impl CaDetails {
     fn of(anchor: &Anchor) -> Self {
         let certificate = &anchor.certificate;
@@ -109,13 +120,6 @@ impl UpstreamCa {
             .map(|a| a.certificate.spki_sha256())
             .collect();
         let consumers = state.store.consumers_verified_by(&keys).await?;
-        let consumers = consumers
-            .into_iter()
-            .map(|(owner_key, consumer)| VerifiedConsumer {
-                owner_key,
-                uuid: consumer.uuid,
-                name: consumer.name,
-            });
         let owners = first.settings.owners.as_ref();
         Ok(Some(Self {
             filename: filename.to_string(),
@@ -130,7 +134,7 @@ impl UpstreamCa {
             require_scheme: first.settings.require_scheme,
             owners: owners.map(|owners| owners.iter().map(ToString::to_string).collect()),
             certificates: of_file.iter().map(|anchor| CaDetails::of(anchor)).collect(),
-            upstream_consumers: consumers.collect(),
+            upstream_consumers: consumers.into_iter().map(VerifiedConsumer::from).collect(),
         }))
     }
 }

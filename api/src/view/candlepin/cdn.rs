@@ -20,6 +20,8 @@ pub struct CdnFacts {
     pub certificate: Option<String>,
     /// When it was made, where that is known.
     pub created: Option<OffsetDateTime>,
+    /// When it was changed last, likewise.
+    pub updated: Option<OffsetDateTime>,
 }
 
 /// An operator's CDN.
@@ -36,11 +38,10 @@ pub struct Cdn {
 
 impl From<CdnFacts> for Cdn {
     fn from(cdn: CdnFacts) -> Self {
-        let created = cdn.created.map(SecondsUtc);
         let certificate = cdn.certificate.as_deref();
         Self {
-            created,
-            updated: created,
+            created: cdn.created.map(SecondsUtc),
+            updated: cdn.updated.map(SecondsUtc),
             id: cdn.id,
             label: cdn.label,
             name: cdn.name,
@@ -66,6 +67,7 @@ mod tests {
             url: "https://edge.example.com".to_owned(),
             certificate,
             created: None,
+            updated: None,
         };
         serde_json::to_value(Cdn::from(cdn)).unwrap()
     }
