@@ -22,11 +22,13 @@ mod credentials;
 mod engine;
 mod entity;
 pub mod error;
+mod expirations;
 mod generation;
 mod ids;
 mod imports;
 mod instance;
 mod master_key;
+mod outbox;
 mod owners;
 mod rotate;
 mod seal;
@@ -47,11 +49,13 @@ pub use credentials::{
 };
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
+pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, KeptFile, Timings, Upload,
     VerificationSnapshot,
 };
 pub use master_key::MasterKey;
+pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owners::Owner;
 pub use rotate::Rotation;
 pub use store::{Page, Store};
