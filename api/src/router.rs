@@ -38,6 +38,7 @@ use crate::{
         (name = "owners", description = "The tenants."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
         (name = "audit", description = "Who did what."),
+        (name = "monitoring", description = "What ends soon, and figures."),
         (name = "service", description = "The service itself."),
     )
 )]
@@ -78,6 +79,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::upstream_cas::router())
         .merge(routes::entitlements::router())
         .merge(routes::audit::router())
+        .merge(routes::expirations::router())
+        .merge(routes::metrics::router())
         .routes(routes!(get_openapi))
 }
 

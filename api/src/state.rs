@@ -11,8 +11,11 @@ use crate::{
     cache::EntitlementCache,
     clock::Clock,
     config::Config,
+    expiry::Expirations,
     import::Importer,
+    metrics::Metrics,
     pulse::Pulse,
+    webhook::Webhook,
 };
 
 /// The state of the running service; cheap to clone.
@@ -38,6 +41,12 @@ pub struct AppState {
     pub importer: Importer,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
+    /// What ends when.
+    pub expirations: Expirations,
+    /// What Prometheus reads.
+    pub metrics: Metrics,
+    /// Who is told of what happens; none where it is not set.
+    pub webhook: Option<Webhook>,
     /// The time.
     pub clock: Clock,
     /// How it is set.
@@ -48,8 +57,9 @@ impl AppState {
     /// Puts the parts together. Nothing runs yet.
     ///
     /// # Errors
-    /// Where the upload directory cannot be made.
+    /// Where the upload directory cannot be made, or the webhook's settings cannot be used.
     pub fn new(store: Store, config: Config, clock: Clock) -> std::io::Result<Self> {
+        let store = store.with_outbox(config.webhook.outbox());
         let anchors = AnchorStore::new(store.clone(), &config.import);
         let importer = Importer::new(
             store.clone(),
@@ -58,6 +68,7 @@ impl AppState {
             clock.clone(),
         )?;
         let pulse = Pulse::default();
+        let expirations = Expirations::new(store.clone(), anchors.clone());
         Ok(Self {
             keyring: Keyring::new(store.clone(), pulse.clone()),
             pulse: pulse.clone(),
@@ -71,6 +82,9 @@ impl AppState {
                 pulse.clone(),
             ),
             client_cas: ClientCaStore::new(&config.http),
+            webhook: Webhook::new(&config.webhook)?,
+            metrics: Metrics::new(expirations.clone()),
+            expirations,
             config: Arc::new(config),
             importer,
             anchors,

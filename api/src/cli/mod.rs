@@ -13,6 +13,7 @@ mod context;
 mod db;
 mod demo;
 mod error;
+mod expirations;
 mod first_key;
 mod import;
 mod key;
@@ -21,6 +22,7 @@ mod master_key;
 mod owner;
 mod remote;
 mod serve;
+mod webhook;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -94,6 +96,11 @@ enum Command {
     /// The log of who did what
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Certificates that end soon
+    Expirations(expirations::ExpirationsArgs),
+    /// The receiver of what happens
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// The database
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -180,6 +187,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
             context.print_config()
         }
         Command::Audit(command) => audit::run(context, &command).await,
+        Command::Expirations(args) => expirations::run(context, &args).await,
+        Command::Webhook(command) => webhook::run(context, &command).await,
         Command::MasterKey(MasterKeyCommand::Rotate { prepare }) => {
             master_key::rotate(context, prepare).await
         }

@@ -8,9 +8,11 @@ mod http;
 mod http_limits;
 mod import;
 mod log;
+mod metrics;
 mod public_url;
 mod secrets;
 mod trusted_proxies;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 
@@ -28,9 +30,11 @@ pub use self::{
     http_limits::HttpLimits,
     import::{AnchorConfig, ImportConfig},
     log::{LogConfig, LogFormat},
+    metrics::MetricsConfig,
     public_url::PublicUrl,
     secrets::SecretsConfig,
     trusted_proxies::TrustedProxies,
+    webhook::{WebhookConfig, WebhookEvent},
 };
 
 /// The file that is read from the data directory where there is one.
@@ -54,6 +58,10 @@ pub struct Config {
     pub import: ImportConfig,
     /// `[log]`.
     pub log: LogConfig,
+    /// `[metrics]`.
+    pub metrics: MetricsConfig,
+    /// `[webhook]`.
+    pub webhook: WebhookConfig,
 }
 
 /// What the command line says, which counts over everything else.
@@ -141,6 +149,8 @@ impl Config {
         self.secrets.resolve(data_dir, &self.database)?;
         self.import.resolve(data_dir)?;
         self.audit.resolve()?;
+        self.metrics.check()?;
+        self.webhook.resolve()?;
         if self.import.concurrent >= self.database.pool_size as usize {
             // Each import holds a connection, and everybody else needs one too.
             return Err(ConfigError::Invalid {

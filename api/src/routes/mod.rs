@@ -2,7 +2,9 @@
 
 pub mod audit;
 pub mod entitlements;
+pub mod expirations;
 pub mod imports;
+pub mod metrics;
 pub mod owners;
 pub mod service;
 pub mod upstream_cas;

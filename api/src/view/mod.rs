@@ -2,10 +2,12 @@
 
 mod answer;
 mod consumer;
+mod expiration;
 mod record;
 mod times;
 
 pub use answer::{CaCertificate, CdnInfo, UpstreamCertificate, ca_certificate, finish_answer};
 pub use consumer::{ConsumerType, UpstreamConsumer, UpstreamConsumerDetails, VerificationDetails};
+pub use expiration::Expiration;
 pub use record::{ImportRecord, Verification};
 pub use times::Timestamp;

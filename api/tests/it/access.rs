@@ -27,8 +27,9 @@ fn rule(operation: &str) -> Rule {
         | "list_imports"
         | "list_upstream_consumers"
         | "list_upstream_cas"
-        | "get_upstream_ca" => Rule::Roles(&[Admin, Manager, Auditor]),
-        "list_audit_events" => Rule::Roles(&[Admin, Auditor]),
+        | "get_upstream_ca"
+        | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
+        "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" => Rule::Roles(&[Admin, Manager, Proxy]),
         other => panic!("nobody said who may call {other}"),
     }
