@@ -40,6 +40,7 @@ use crate::{
         (name = "CDNs", description = "Where content is."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
         (name = "audit", description = "Who did what."),
+        (name = "monitoring", description = "What ends soon, and figures."),
         (name = "service", description = "The service itself."),
     )
 )]
@@ -83,6 +84,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::owner_cdn::router())
         .merge(routes::entitlements::router())
         .merge(routes::audit::router())
+        .merge(routes::expirations::router())
+        .merge(routes::metrics::router())
         .routes(routes!(get_openapi))
 }
 

@@ -12,9 +12,12 @@ use crate::{
     cdn_check::CdnChecker,
     clock::Clock,
     config::Config,
+    expiry::Expirations,
     import::Importer,
     jobs::Jobs,
+    metrics::Metrics,
     pulse::Pulse,
+    webhook::Webhook,
 };
 
 /// The state of the running service; cheap to clone.
@@ -44,6 +47,12 @@ pub struct AppState {
     pub cache: EntitlementCache,
     /// Looks at CDNs.
     pub cdn_checker: CdnChecker,
+    /// What ends when.
+    pub expirations: Expirations,
+    /// What Prometheus reads.
+    pub metrics: Metrics,
+    /// Who is told of what happens; none where it is not set.
+    pub webhook: Option<Webhook>,
     /// The time.
     pub clock: Clock,
     /// How it is set.
@@ -54,8 +63,9 @@ impl AppState {
     /// Puts the parts together. Nothing runs yet.
     ///
     /// # Errors
-    /// Where the upload directory cannot be made.
+    /// Where the upload directory cannot be made, or the webhook's settings cannot be used.
     pub fn new(store: Store, config: Config, clock: Clock) -> std::io::Result<Self> {
+        let store = store.with_outbox(config.webhook.outbox());
         let anchors = AnchorStore::new(store.clone(), &config.import);
         let importer = Importer::new(
             store.clone(),
@@ -67,6 +77,7 @@ impl AppState {
         let cache =
             EntitlementCache::new(store.clone(), anchors.clone(), clock.clone(), pulse.clone());
         let jobs = Jobs::new(&store, &importer, &cache, &clock, &config);
+        let expirations = Expirations::new(store.clone(), anchors.clone());
         Ok(Self {
             keyring: Keyring::new(store.clone(), pulse.clone()),
             pulse: pulse.clone(),
@@ -77,6 +88,9 @@ impl AppState {
             jobs,
             cdn_checker: CdnChecker::new(&config.cdn, anchors.clone(), clock.clone()),
             client_cas: ClientCaStore::new(&config.http),
+            webhook: Webhook::new(&config.webhook)?,
+            metrics: Metrics::new(expirations.clone()),
+            expirations,
             config: Arc::new(config),
             importer,
             anchors,

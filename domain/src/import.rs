@@ -71,6 +71,14 @@ pub enum WarningCode {
     SeveralCertificates,
     /// Nobody knows the CDN that the manifest names.
     CdnLabelUnknown,
+    /// The consumer's identity certificate has ended.
+    IdentityEnded,
+    /// The consumer's identity certificate ends soon.
+    IdentityEndsSoon,
+    /// The CA that verified the manifest ends soon.
+    CaEndsSoon,
+    /// The entitlement's certificate ends soon.
+    CertificateEndsSoon,
     /// More warnings than a record keeps.
     WarningsTruncated,
 }
@@ -87,6 +95,10 @@ impl WarningCode {
             Self::SerialRounded => "serial-rounded",
             Self::SeveralCertificates => "several-certificates",
             Self::CdnLabelUnknown => "cdn-label-unknown",
+            Self::IdentityEnded => "identity-ended",
+            Self::IdentityEndsSoon => "identity-ends-soon",
+            Self::CaEndsSoon => "ca-ends-soon",
+            Self::CertificateEndsSoon => "certificate-ends-soon",
             Self::WarningsTruncated => "warnings-truncated",
         }
     }
@@ -129,10 +141,12 @@ impl Warning {
 }
 
 /// The warnings of one import: the first thousand as they are, the rest as a number, so that a
-/// record stays readable and small.
+/// record stays readable and small. Certificates that end soon come last, since in some manifests all
+/// of them do, and must leave room for what is wrong today.
 #[derive(Debug, Default)]
 pub struct Warnings {
     kept: Vec<Warning>,
+    ending: Vec<Warning>,
     dropped: usize,
     changes_status: bool,
 }
@@ -143,8 +157,12 @@ impl Warnings {
     /// Adds one.
     pub fn push(&mut self, warning: Warning) {
         self.changes_status |= warning.code.changes_status();
-        if self.kept.len() < Self::MOST {
-            self.kept.push(warning);
+        let list = match warning.code {
+            WarningCode::CertificateEndsSoon => &mut self.ending,
+            _ => &mut self.kept,
+        };
+        if list.len() < Self::MOST {
+            list.push(warning);
         } else {
             self.dropped += 1;
         }
@@ -153,6 +171,9 @@ impl Warnings {
     /// The status that an import with these warnings has, and the list.
     #[must_use]
     pub fn finish(mut self) -> (ImportStatus, Vec<Warning>) {
+        self.kept.append(&mut self.ending);
+        self.dropped += self.kept.len().saturating_sub(Self::MOST);
+        self.kept.truncate(Self::MOST);
         if self.dropped > 0 {
             let detail = format!("{} more warnings are not listed", self.dropped);
             self.kept
@@ -298,6 +319,27 @@ mod tests {
         assert_eq!(status, ImportStatus::SuccessWithWarning);
         assert_eq!(kept.len(), 1001);
         assert!(kept[1000].detail.starts_with("500 more"));
+    }
+
+    #[test]
+    fn what_ends_soon_leaves_room_for_what_is_wrong() {
+        let mut warnings = Warnings::default();
+        let of = |code| Warning::of(code, None, String::new());
+        for _ in 0..1500 {
+            warnings.push(of(WarningCode::CertificateEndsSoon));
+        }
+        for _ in 0..10 {
+            warnings.push(of(WarningCode::EntitlementEnded));
+        }
+        let (_, kept) = warnings.finish();
+        assert_eq!(kept.len(), 1001);
+        assert!(
+            kept[..10]
+                .iter()
+                .all(|w| w.code == WarningCode::EntitlementEnded)
+        );
+        assert_eq!(kept[999].code, WarningCode::CertificateEndsSoon);
+        assert!(kept[1000].detail.starts_with("510 more"));
     }
 
     #[test]

@@ -24,12 +24,14 @@ mod downstream;
 mod engine;
 mod entity;
 pub mod error;
+mod expirations;
 mod generation;
 mod ids;
 mod imports;
 mod instance;
 mod jobs;
 mod master_key;
+mod outbox;
 mod owner_cdn;
 mod owners;
 mod rotate;
@@ -57,12 +59,14 @@ pub use downstream::{
 };
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
+pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,
 };
 pub use jobs::{Job, JobClaim, JobOutcome, JobRequest, JobState};
 pub use master_key::MasterKey;
+pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
 pub use rotate::Rotation;

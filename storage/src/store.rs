@@ -15,6 +15,7 @@ use crate::{
     entity::owners,
     error::{Result, StorageError},
     master_key::MasterKey,
+    outbox::OutboxEvents,
     seal::SealingKey,
     write::begin_write,
 };
@@ -31,6 +32,8 @@ pub struct Store {
     pub(crate) writer: Arc<Semaphore>,
     /// Opened once; see [`crate::instance`].
     pub(crate) instance: Arc<OnceLock<SealingKey>>,
+    /// What a webhook is told.
+    pub(crate) outbox: OutboxEvents,
 }
 
 /// One page of a list.
@@ -69,6 +72,7 @@ impl Store {
             node: Arc::from("portolan"),
             writer: Arc::new(Semaphore::new(1)),
             instance: Arc::default(),
+            outbox: OutboxEvents::default(),
         })
     }
 

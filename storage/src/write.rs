@@ -13,6 +13,7 @@ use crate::{
     audit::{self, Event},
     engine::Engine,
     error::{Result, StorageError},
+    outbox,
     store::Store,
 };
 
@@ -53,8 +54,10 @@ impl WriteTransaction {
         self.commit_all(vec![event]).await
     }
 
-    /// Commits what was done, together with its rows in the audit log.
-    pub async fn commit_all(self, events: Vec<Event>) -> Result<()> {
+    /// Commits what was done, together with its rows in the audit log, and with what the webhook is to
+    /// be told of it.
+    pub async fn commit_all(self, mut events: Vec<Event>) -> Result<()> {
+        outbox::append(&self.inner, self.store.outbox, &mut events).await?;
         let key = self.store.instance_key(&self.inner).await?;
         audit::append(&self.inner, &self.store.node, &key, events).await?;
         self.inner.commit().await.map_err(StorageError::of_commit)

@@ -47,7 +47,8 @@ impl Context {
             let master = self.config.secrets.master_key(&self.config.database)?;
             let store = Store::connect(&self.config.database.settings(), master)
                 .await?
-                .as_node(self.config.audit.node());
+                .as_node(self.config.audit.node())
+                .with_outbox(self.config.webhook.outbox());
             store.migrate().await?;
             Ok::<_, CliError>(store)
         });
@@ -105,6 +106,7 @@ impl Context {
     pub fn print_config(&self) -> Result<(), CliError> {
         let mut shown = self.config.clone();
         shown.database.url = Some(self.config.database.shown_url());
+        shown.webhook.url = self.config.webhook.shown_url();
         if self.json {
             let json = serde_json::to_string(&shown);
             return print_line(&json.map_err(|error| CliError::new(error.to_string()))?);

@@ -15,6 +15,7 @@ mod db;
 mod demo;
 mod entitlement;
 mod error;
+mod expirations;
 mod first_key;
 mod history;
 mod import;
@@ -26,6 +27,7 @@ mod owner;
 mod plan;
 mod remote;
 mod serve;
+mod webhook;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -111,6 +113,11 @@ enum Command {
     /// The log of who did what
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Certificates that end soon
+    Expirations(expirations::ExpirationsArgs),
+    /// The receiver of what happens
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// The database
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -201,6 +208,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
             context.print_config()
         }
         Command::Audit(command) => audit::run(context, &command).await,
+        Command::Expirations(args) => expirations::run(context, &args).await,
+        Command::Webhook(command) => webhook::run(context, &command).await,
         Command::MasterKey(MasterKeyCommand::Rotate { prepare }) => {
             master_key::rotate(context, prepare).await
         }

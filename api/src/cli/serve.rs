@@ -27,7 +27,9 @@ pub async fn run(context: &Context) -> Result<(), CliError> {
     tracing::info!(%address, database, version = env!("CARGO_PKG_VERSION"), "listening");
     let scheme = context.config.http.tls().map_or("http", |_| "https");
     print_line(&format!("listening on {scheme}://{address}"))?;
-    Ok(server::serve(state, listener, server::stop_signal()).await?)
+    // The whole life of the service is in it.
+    let serving = server::serve(state, listener, server::stop_signal());
+    Ok(Box::pin(serving).await?)
 }
 
 /// Reads the files of TLS and of the client CAs, and throws them away: a wrong one is said before

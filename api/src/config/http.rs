@@ -64,11 +64,13 @@ pub struct TlsPaths<'a> {
 }
 
 /// The first parts of the service's own paths: a prefix beginning so would hide them.
-const OWN_PATHS: [&str; 8] = [
+const OWN_PATHS: [&str; 10] = [
     "/audit",
     "/docs",
     "/entitlements",
+    "/expirations",
     "/health",
+    "/metrics",
     "/openapi.json",
     "/owners",
     "/status",

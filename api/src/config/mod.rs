@@ -11,9 +11,11 @@ mod http_limits;
 mod import;
 mod jobs;
 mod log;
+mod metrics;
 mod public_url;
 mod secrets;
 mod trusted_proxies;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 
@@ -34,9 +36,11 @@ pub use self::{
     import::{AnchorConfig, ImportConfig},
     jobs::JobsConfig,
     log::{LogConfig, LogFormat},
+    metrics::MetricsConfig,
     public_url::PublicUrl,
     secrets::SecretsConfig,
     trusted_proxies::TrustedProxies,
+    webhook::{WebhookConfig, WebhookEvent},
 };
 
 /// The file that is read from the data directory where there is one.
@@ -64,6 +68,10 @@ pub struct Config {
     pub cdn: CdnConfig,
     /// `[log]`.
     pub log: LogConfig,
+    /// `[metrics]`.
+    pub metrics: MetricsConfig,
+    /// `[webhook]`.
+    pub webhook: WebhookConfig,
 }
 
 /// What the command line says, which counts over everything else.
@@ -152,6 +160,8 @@ impl Config {
         self.import.resolve(data_dir)?;
         self.jobs.check()?;
         self.audit.resolve()?;
+        self.metrics.check()?;
+        self.webhook.resolve()?;
         if self.import.concurrent >= self.database.pool_size as usize {
             // Each import holds a connection, and everybody else needs one too.
             return Err(ConfigError::Invalid {

@@ -82,6 +82,9 @@ pub(super) fn parse(
 ) -> Result<(Warnings, u64), ImportError> {
     let started = Instant::now();
     let mut warnings = Warnings::default();
+    for warning in manifest.warnings(now) {
+        warnings.push(warning);
+    }
     let mut batcher = Batcher {
         sender,
         entitlements: Vec::new(),

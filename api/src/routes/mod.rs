@@ -3,8 +3,10 @@
 pub mod audit;
 pub mod cdns;
 pub mod entitlements;
+pub mod expirations;
 pub mod imports;
 pub mod jobs;
+pub mod metrics;
 pub mod owner_cdn;
 pub mod owners;
 pub mod service;

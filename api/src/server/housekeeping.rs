@@ -1,11 +1,12 @@
-//! What the service writes by itself: the audit log's counts, when credentials were last used, and
-//! that shared nonces have ended.
+//! What the service does by itself: it writes the audit log's counts, when credentials were last used, and
+//! that shared nonces have ended; looks for what ends soon; and sends what the webhook is to be told.
 
 use std::time::Duration;
 
 use tokio::{task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
 
-use crate::state::AppState;
+use crate::{expiry, state::AppState, webhook::Sender};
 
 /// How often credentials' last use is noted and old nonces are forgotten.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -19,6 +20,14 @@ pub struct Housekeeping {
     listening: JoinHandle<()>,
     tidying: JoinHandle<()>,
     working: JoinHandle<()>,
+    /// What is done for the webhook, where there is one.
+    telling: Option<Telling>,
+}
+
+struct Telling {
+    looking: JoinHandle<()>,
+    sending: JoinHandle<()>,
+    stop: CancellationToken,
 }
 
 impl Housekeeping {
@@ -29,6 +38,7 @@ impl Housekeeping {
             listening: tokio::spawn(state.pulse.clone().run(state.store.clone())),
             tidying: tokio::spawn(tidy(state.clone())),
             working: tokio::spawn(state.jobs.clone().run()),
+            telling: Telling::start(state),
             state: state.clone(),
         }
     }
@@ -41,6 +51,7 @@ impl Housekeeping {
         if timeout(LAST_WORDS, self.working).await.is_err() {
             tracing::warn!("jobs could not be put back: they go on after their lease");
         }
+        let sending = self.telling.map(Telling::stop);
         self.state.audit.stop();
         self.state.pulse.stop();
         let last_words = async {
@@ -55,6 +66,37 @@ impl Housekeeping {
             Ok(Err(error)) => tracing::error!(%error, "the last audit events are lost"),
             Err(_) => tracing::error!("the last audit events are lost: the database is busy"),
         }
+        if let Some(sending) = sending
+            && timeout(LAST_WORDS, sending).await.is_err()
+        {
+            tracing::info!(
+                "messages to the webhook are under way; those that do not arrive are sent again"
+            );
+        }
+    }
+}
+
+impl Telling {
+    fn start(state: &AppState) -> Option<Self> {
+        let stop = CancellationToken::new();
+        let sender = Sender::new(
+            state.webhook.clone()?,
+            state.store.clone(),
+            state.clock.clone(),
+        );
+        let looking = expiry::watch(state.expirations.clone(), state.clock.clone());
+        Some(Self {
+            looking: tokio::spawn(looking),
+            sending: tokio::spawn(sender.run(stop.clone())),
+            stop,
+        })
+    }
+
+    /// What is still to be waited for.
+    fn stop(self) -> JoinHandle<()> {
+        self.looking.abort();
+        self.stop.cancel();
+        self.sending
     }
 }
 

@@ -21,11 +21,12 @@ use std::{future::Future, io, net::SocketAddr, time::Duration};
 use axum::Router;
 use portolan_storage::Store;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::clean::CleanStream;
-use self::{accept::Service, housekeeping::Housekeeping, tls::Tls};
-pub use self::{descriptors::raise_open_files, peer::Peer};
-use crate::{router::router, state::AppState};
+pub use self::{accept::Service, descriptors::raise_open_files, peer::Peer};
+use self::{housekeeping::Housekeeping, tls::Tls};
+use crate::{metrics::MetricsListener, router::router, state::AppState};
 
 /// How often the files of TLS and of the client CAs are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,7 +42,7 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves until `stop` ends, then lets requests under way end, for as long as is set.
 ///
 /// # Errors
-/// Where the files of TLS or of the client CAs cannot be used.
+/// Where the files of TLS or of the client CAs cannot be used, or the port for metrics is not to be had.
 pub async fn serve(
     state: AppState,
     listener: TcpListener,
@@ -66,6 +67,7 @@ pub async fn serve_routes(
     let tls = http.tls().map(Tls::load).transpose();
     let tls = tls.map_err(io::Error::other)?;
     state.client_cas.reload().map_err(io::Error::other)?;
+    let metrics = MetricsListener::open(&state.config.metrics, state.metrics.clone()).await?;
     if let Err(error) = state.anchors.reload().await {
         tracing::error!(%error, "upstream CAs cannot be read");
     }
@@ -76,8 +78,13 @@ pub async fn serve_routes(
         watching.spawn(tls.watch(LOOK));
     }
     let housekeeping = Housekeeping::start(&state);
+    let scraping = CancellationToken::new();
+    let metrics = tokio::spawn(metrics.run(http.clone(), scraping.clone()));
     let service = Service::new(routes, tls, &http);
     service.run(listener, stop).await;
+    scraping.cancel();
+    // It never panics, and has ended requests of its own by then.
+    let _ = metrics.await;
     drop(watching);
     housekeeping.end().await;
     close(state.store).await;

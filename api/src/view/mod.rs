@@ -5,6 +5,7 @@ pub mod candlepin;
 mod change;
 mod consumer;
 mod entitlement;
+mod expiration;
 mod record;
 mod times;
 
@@ -12,5 +13,6 @@ pub use answer::{CaCertificate, CdnInfo, UpstreamCertificate, ca_certificate, fi
 pub use change::{Change, FieldChange};
 pub use consumer::{ConsumerType, UpstreamConsumer, UpstreamConsumerDetails, VerificationDetails};
 pub use entitlement::{CertificateSummary, Entitlement};
+pub use expiration::Expiration;
 pub use record::{Counts, ImportRecord, Timings, Verification, Warning};
 pub use times::Timestamp;

@@ -43,8 +43,9 @@ fn rule(operation: &str) -> Rule {
         | "get_upstream_ca"
         | "list_cdns"
         | "get_cdn"
-        | "get_owner_cdn" => Rule::Roles(&[Admin, Manager, Auditor]),
-        "list_audit_events" => Rule::Roles(&[Admin, Auditor]),
+        | "get_owner_cdn"
+        | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
+        "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" | "get_owner_cdn_info" => {
             Rule::Roles(&[Admin, Manager, Proxy])
         }

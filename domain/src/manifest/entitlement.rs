@@ -10,6 +10,7 @@ use super::{
     times::ManifestTime,
 };
 use crate::{
+    expiry::ends_soon,
     ids::{EntitlementId, PoolId},
     import::{Warning, WarningCode},
     trust::rfc3339,
@@ -113,7 +114,8 @@ impl EntitlementJson {
             certificate,
             pool,
         };
-        let warnings = warnings(&entitlement, seen.as_ref(), others, at);
+        let mut warnings = warnings(&entitlement, seen.as_ref(), others, at);
+        warnings.extend(ending(&entitlement, at));
         Ok((entitlement, warnings))
     }
 }
@@ -178,4 +180,14 @@ fn warnings(
         warn(WarningCode::SeveralCertificates, detail);
     }
     warnings
+}
+
+/// That its certificate ends soon. Of an entitlement that has ended, more is said already.
+fn ending(entitlement: &Entitlement, at: OffsetDateTime) -> Option<Warning> {
+    let end = entitlement.certificate.as_ref()?.not_after;
+    let has_ended = entitlement.ends_at.is_some_and(|end| end < at);
+    let detail = format!("its certificate ends on {}", rfc3339(end));
+    let id = Some(entitlement.id.clone());
+    let soon = ends_soon(end, at) && !has_ended;
+    soon.then(|| Warning::of(WarningCode::CertificateEndsSoon, id, detail))
 }

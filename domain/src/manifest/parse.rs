@@ -23,6 +23,7 @@ use crate::{
     archive::{Budget, OpenError, ZipEntries},
     cdn_url::HttpCdn,
     digest::Sha256Digest,
+    expiry::foundation_warnings,
     import::Warning,
     limits::Limits,
     trust::{Verification, VerifiedArchive},
@@ -88,6 +89,12 @@ impl<F> Manifest<F> {
     #[must_use]
     pub fn verification(&self) -> &Verification {
         &self.verification
+    }
+
+    /// What the import is to say of the identity, and of the CA that verified it, at this instant.
+    #[must_use]
+    pub fn warnings(&self, at: OffsetDateTime) -> Vec<Warning> {
+        foundation_warnings(&self.header.consumer, &self.verification, at)
     }
 }
 

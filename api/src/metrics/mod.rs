@@ -1,0 +1,104 @@
+//! What Prometheus reads. New figures are registered in [`Metrics::new`]: those that handlers count are
+//! fields here, those that are looked up are collectors, like [`ends`].
+
+mod ends;
+mod listener;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+
+use axum::http::{HeaderMap, header};
+use prometheus_client::{
+    encoding::{prometheus_text, text},
+    metrics::info::Info,
+    registry::Registry,
+};
+
+pub use listener::MetricsListener;
+
+use self::ends::Ends;
+use crate::expiry::Expirations;
+
+/// The media type of `OpenMetrics` 1.0.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All figures; cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    ends: Ends,
+    address: OnceLock<SocketAddr>,
+}
+
+/// In which form the figures go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Prometheus' text format 0.0.4, which everything reads.
+    Prometheus,
+    /// `OpenMetrics` 1.0.
+    OpenMetrics,
+}
+
+impl Metrics {
+    /// Figures of these certificates.
+    #[must_use]
+    pub fn new(expirations: Expirations) -> Self {
+        let mut registry = Registry::with_prefix("portolan");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which version runs", build);
+        let ends = Ends::new(expirations);
+        registry.register_collector(Box::new(ends.collector()));
+        Self(Arc::new(Inner {
+            registry,
+            ends,
+            address: OnceLock::new(),
+        }))
+    }
+
+    /// All figures as text.
+    ///
+    /// # Errors
+    /// Where one cannot be written.
+    pub async fn text(&self, form: Form) -> Result<String, std::fmt::Error> {
+        self.0.ends.refresh().await;
+        let mut out = String::new();
+        match form {
+            Form::Prometheus => prometheus_text::encode(&mut out, &self.0.registry)?,
+            Form::OpenMetrics => text::encode(&mut out, &self.0.registry)?,
+        }
+        Ok(out)
+    }
+
+    /// Where the listener of its own is, once it is there.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.0.address.get().copied()
+    }
+}
+
+impl Form {
+    /// The form that a scraper asks for.
+    #[must_use]
+    pub fn wanted(headers: &HeaderMap) -> Self {
+        let accepted = headers.get_all(header::ACCEPT).iter();
+        let mut accepted = accepted.filter_map(|value| value.to_str().ok());
+        if accepted.any(|value| value.contains("application/openmetrics-text")) {
+            Self::OpenMetrics
+        } else {
+            Self::Prometheus
+        }
+    }
+
+    /// Its media type.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => prometheus_text::CONTENT_TYPE,
+            Self::OpenMetrics => OPEN_METRICS,
+        }
+    }
+}

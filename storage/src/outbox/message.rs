@@ -1,0 +1,119 @@
+//! From what the audit log is told to what the webhook is told: type and data. No secret is in either.
+
+use sea_orm::{DatabaseTransaction, EntityTrait};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::OutboxEvents;
+use crate::{
+    audit::{Event, Outcome},
+    entity::imports,
+    error::{Result, StorageError},
+    times,
+};
+
+/// The body of a message, which is signed and sent as it is kept: the type first, for whoever reads logs.
+pub(super) fn body(kind: &str, at: OffsetDateTime, data: &Value) -> String {
+    let (kind, timestamp) = (json!(kind), json!(times::shown(at)));
+    format!(r#"{{"type":{kind},"timestamp":{timestamp},"data":{data}}}"#)
+}
+
+/// The message of an event; none where it is not one that is told.
+pub(super) async fn of_event(
+    transaction: &DatabaseTransaction,
+    wanted: OutboxEvents,
+    event: &Event,
+) -> Result<Option<String>> {
+    let message = match (event.action, event.outcome) {
+        ("import.create" | "import.restore", Outcome::Success) if wanted.imports => {
+            Some(("import.finished", of_import(transaction, event).await?))
+        }
+        ("import.create" | "import.restore", Outcome::Refused) if wanted.imports => {
+            Some(("import.refused", of_import(transaction, event).await?))
+        }
+        ("import.delete", Outcome::Success) if wanted.imports => {
+            Some(("import.undone", of_import(transaction, event).await?))
+        }
+        ("entitlement.delete", Outcome::Success) if wanted.revocations => {
+            Some(("entitlement.revoked", of_entitlements(event, 1)))
+        }
+        ("entitlement.batch", Outcome::Success) if wanted.revocations => {
+            removed(event).map(|count| ("entitlement.revoked", of_entitlements(event, count)))
+        }
+        ("credential.revoke", Outcome::Success) if wanted.revocations => {
+            Some(("credential.revoked", json!({ "name": event.subject })))
+        }
+        _ => None,
+    };
+    Ok(message.map(|(kind, data)| body(kind, event.actor.at, &data)))
+}
+
+/// The import record, which this transaction has written before its event.
+async fn of_import(transaction: &DatabaseTransaction, event: &Event) -> Result<Value> {
+    let id = event
+        .subject
+        .as_deref()
+        .and_then(|id| Uuid::parse_str(id).ok());
+    let row = match id {
+        Some(id) => imports::Entity::find_by_id(id).one(transaction).await?,
+        None => None,
+    };
+    let counts = row.as_ref().map(|row| {
+        serde_json::from_str::<Value>(&row.counts).map_err(|_| StorageError::Corrupt {
+            table: "imports",
+            column: "counts",
+            row: row.id.to_string(),
+        })
+    });
+    Ok(json!({
+        "ownerKey": event.owner,
+        "importId": event.subject,
+        "status": row.as_ref().map(|row| &row.status),
+        "statusMessage": row.as_ref().map(|row| &row.status_message),
+        "counts": counts.transpose()?,
+    }))
+}
+
+/// One entitlement, or a batch: then nobody can want half a million messages.
+fn of_entitlements(event: &Event, count: u64) -> Value {
+    let id = event
+        .subject
+        .as_ref()
+        .filter(|_| event.action == "entitlement.delete");
+    json!({ "ownerKey": event.owner, "entitlementId": id, "count": count })
+}
+
+/// How many a batch removed, by its event's detail: the number beside the word in `3 created, 2 removed`.
+fn removed(event: &Event) -> Option<u64> {
+    let parts = event.detail.as_deref()?.split([',', ';']);
+    let mut parts = parts.filter(|part| part.contains("removed"));
+    let digits = |c: char| !c.is_ascii_digit();
+    let numbers = parts.next()?.split(digits);
+    let mut numbers = numbers.filter_map(|number| number.parse().ok());
+    numbers.next().filter(|count| *count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Actor;
+
+    #[test]
+    fn a_batch_tells_how_many_it_removed() {
+        let event = |detail| {
+            Actor::system(OffsetDateTime::UNIX_EPOCH)
+                .did("entitlement.batch")
+                .detail(detail)
+        };
+        for (detail, count) in [
+            ("3 created, 2 updated, 1 unchanged, 40 removed", Some(40)),
+            ("created 3, removed 2, unchanged 1", Some(2)),
+            ("removed: 7", Some(7)),
+            ("3 created, 0 removed", None),
+            ("3 created", None),
+        ] {
+            assert_eq!(removed(&event(detail)), count, "{detail}");
+        }
+    }
+}
