@@ -3,8 +3,8 @@
 //! # Where things are
 //! [`routes`]: one verb, one file, in one order: request, response, `#[utoipa::path]`, handler.
 //! [`extract`]: what a handler's signature asks for; who may call is a type there. [`problem`]: every
-//! refusal, and the one place where errors become HTTP. [`import`]: the use case behind the route and
-//! the command. [`config`]: one file per section. [`cli`]: the commands.
+//! refusal, and the one place where errors become HTTP. [`import`], [`export`]: the use cases behind the
+//! routes and the commands. [`config`]: one file per section. [`cli`]: the commands.
 
 pub mod anchors;
 pub mod audit;
@@ -13,6 +13,7 @@ pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod export;
 pub mod extract;
 pub mod import;
 pub mod limits;

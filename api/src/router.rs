@@ -35,6 +35,7 @@ use crate::{
     tags(
         (name = "entitlements", description = "What content proxies ask."),
         (name = "imports", description = "Manifests coming in."),
+        (name = "exports", description = "Manifests going out, and the CAs that sign them."),
         (name = "owners", description = "The tenants."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
         (name = "audit", description = "Who did what."),
@@ -74,6 +75,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::service::router())
         .merge(routes::owners::router())
         .merge(routes::imports::router())
+        .merge(routes::exports::router())
         .merge(routes::upstream_consumers::router())
         .merge(routes::upstream_cas::router())
         .merge(routes::entitlements::router())

@@ -11,6 +11,7 @@ use crate::{
     cache::EntitlementCache,
     clock::Clock,
     config::Config,
+    export::{Exporter, SigningCas},
     import::Importer,
     pulse::Pulse,
 };
@@ -36,6 +37,10 @@ pub struct AppState {
     pub anchors: AnchorStore,
     /// Imports.
     pub importer: Importer,
+    /// Exports.
+    pub exporter: Exporter,
+    /// The CAs that sign them.
+    pub signing: SigningCas,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
     /// The time.
@@ -57,6 +62,14 @@ impl AppState {
             &config.import,
             clock.clone(),
         )?;
+        let signing = SigningCas::new(store.clone(), clock.clone());
+        let exporter = Exporter::new(
+            store.clone(),
+            signing.clone(),
+            importer.spool().clone(),
+            (&config.export, &config.import),
+            clock.clone(),
+        );
         let pulse = Pulse::default();
         Ok(Self {
             keyring: Keyring::new(store.clone(), pulse.clone()),
@@ -73,6 +86,8 @@ impl AppState {
             client_cas: ClientCaStore::new(&config.http),
             config: Arc::new(config),
             importer,
+            exporter,
+            signing,
             anchors,
             store,
             clock,

@@ -12,8 +12,11 @@ use tokio::time::timeout;
 use crate::{problem::Problem, state::AppState};
 
 /// The routes without a time limit: an upload has one of its own, and the import behind it is worth
-/// waiting for.
-const UNLIMITED: [(Method, &str); 1] = [(Method::POST, "/owners/{owner_key}/imports")];
+/// waiting for, as an export is.
+const UNLIMITED: [(Method, &str); 2] = [
+    (Method::POST, "/owners/{owner_key}/imports"),
+    (Method::POST, "/owners/{owner_key}/exports"),
+];
 
 /// The layer that answers 503 for a route that takes too long. A body has its own time to come.
 pub async fn within_time(State(state): State<AppState>, request: Request, next: Next) -> Response {

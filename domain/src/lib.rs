@@ -23,6 +23,7 @@ pub mod cdn_url;
 pub mod conflict;
 pub mod digest;
 pub mod distinguished_name;
+pub mod export;
 pub mod ids;
 pub mod import;
 pub mod limits;

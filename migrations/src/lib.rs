@@ -7,6 +7,7 @@ mod m20261122_000001_owners;
 mod m20261122_000002_manifests;
 mod m20261122_000003_api_keys;
 mod m20261122_000004_access;
+mod m20261125_000008_signing_keys;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_manifests::Migration),
             Box::new(m20261122_000003_api_keys::Migration),
             Box::new(m20261122_000004_access::Migration),
+            Box::new(m20261125_000008_signing_keys::Migration),
         ]
     }
 }

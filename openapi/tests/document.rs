@@ -92,7 +92,9 @@ fn every_operation_tells_clients_all_they_must_know() {
 
 #[test]
 fn every_operation_is_called_by_a_test_over_http() {
-    let tests = ["access", "answers", "cas", "imports", "owners", "problems"];
+    let tests = [
+        "access", "answers", "cas", "exports", "imports", "owners", "problems",
+    ];
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/tests/it");
     let read = |name: &&str| std::fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
     let text: String = tests.iter().map(read).collect();

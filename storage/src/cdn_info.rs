@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use crate::{
     entity::{cdns, entitlements, owners, upstream_consumers},
     error::{Result, StorageError},
-    seal::Place,
+    seal::{Place, SealingKey},
     store::Store,
     upstream_consumers::{RecordedCa, recorded_ca},
 };
@@ -108,37 +108,44 @@ impl Store {
         owner: &owners::Model,
         row: entitlements::Model,
     ) -> Result<Option<StoredCertificate>> {
-        let (Some(cert), Some(serial), Some(not_before), Some(not_after)) =
-            (row.cert, row.serial, row.not_before, row.not_after)
-        else {
-            return Ok(None);
-        };
-        let key = match row.key_sealed {
-            None => None,
-            Some(sealed) => {
-                let place = Place {
-                    table: "entitlements",
-                    owner: owner.id,
-                    row: &row.id,
-                };
-                let bytes = self.data_key(owner)?.open(&sealed, place)?;
-                let text =
-                    String::from_utf8(bytes.to_vec()).map_err(|_| StorageError::Corrupt {
-                        table: "entitlements",
-                        column: "key_sealed",
-                        row: row.id.clone(),
-                    })?;
-                Some(PrivateKeyPem::new(text))
-            }
-        };
-        Ok(Some(StoredCertificate {
-            serial,
-            not_before,
-            not_after,
-            cert,
-            key,
-        }))
+        unsealed(&self.data_key(owner)?, row)
     }
+}
+
+/// The certificate of an entitlement, its key unsealed by the data key of its owner.
+pub(crate) fn unsealed(
+    sealing: &SealingKey,
+    row: entitlements::Model,
+) -> Result<Option<StoredCertificate>> {
+    let (Some(cert), Some(serial), Some(not_before), Some(not_after)) =
+        (row.cert, row.serial, row.not_before, row.not_after)
+    else {
+        return Ok(None);
+    };
+    let key = match row.key_sealed {
+        None => None,
+        Some(sealed) => {
+            let place = Place {
+                table: "entitlements",
+                owner: row.owner_id,
+                row: &row.id,
+            };
+            let bytes = sealing.open(&sealed, place)?;
+            let text = std::str::from_utf8(&bytes).map_err(|_| StorageError::Corrupt {
+                table: "entitlements",
+                column: "key_sealed",
+                row: row.id.clone(),
+            })?;
+            Some(PrivateKeyPem::new(text.to_owned()))
+        }
+    };
+    Ok(Some(StoredCertificate {
+        serial,
+        not_before,
+        not_after,
+        cert,
+        key,
+    }))
 }
 
 fn corrupt(id: &EntitlementId, column: &'static str) -> StorageError {

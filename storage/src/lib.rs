@@ -22,6 +22,7 @@ mod credentials;
 mod engine;
 mod entity;
 pub mod error;
+mod exports;
 mod generation;
 mod ids;
 mod imports;
@@ -30,6 +31,7 @@ mod master_key;
 mod owners;
 mod rotate;
 mod seal;
+mod signing_keys;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -47,6 +49,7 @@ pub use credentials::{
 };
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
+pub use exports::{ExportReader, ExportSource};
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, KeptFile, Timings, Upload,
     VerificationSnapshot,
@@ -54,6 +57,7 @@ pub use imports::{
 pub use master_key::MasterKey;
 pub use owners::Owner;
 pub use rotate::Rotation;
+pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};
 pub use upstream_cas::StoredCa;
 pub use upstream_consumers::{RecordedCa, StoredConsumer};

@@ -103,7 +103,7 @@ impl Store {
     }
 }
 
-fn snapshot(row: &upstream_consumers::Model) -> ConsumerSnapshot {
+pub(crate) fn snapshot(row: &upstream_consumers::Model) -> ConsumerSnapshot {
     ConsumerSnapshot {
         uuid: row.uuid.clone(),
         name: row.name.clone(),

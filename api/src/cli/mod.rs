@@ -13,6 +13,7 @@ mod context;
 mod db;
 mod demo;
 mod error;
+mod export;
 mod first_key;
 mod import;
 mod key;
@@ -76,6 +77,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Import a manifest, into this machine's database or over a server
     Import(import::ImportArgs),
+    /// Write a manifest of what an owner has imported, for an instance downstream
+    Export(export::ExportArgs),
+    /// Print the CAs that sign exports: an instance downstream installs them
+    SigningCa,
     /// Verify, inspect or make manifests
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
@@ -170,6 +175,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Serve => Box::pin(serve::run(context)).await,
         Command::Demo(args) => demo::run(context, &args).await,
         Command::Import(args) => import::run(context, &args).await,
+        Command::Export(args) => export::run(context, &args).await,
+        Command::SigningCa => export::signing_ca(context).await,
         Command::Manifest(command) => manifest::run(context, &command),
         Command::Owner(command) => owner::run(context, &command).await,
         Command::Ca(command) => ca::run(context, &command).await,

@@ -4,6 +4,7 @@
 
 mod access;
 mod database;
+mod export;
 mod http;
 mod http_limits;
 mod import;
@@ -24,6 +25,7 @@ use thiserror::Error;
 pub use self::{
     access::{AccessConfig, AuditConfig},
     database::DatabaseConfig,
+    export::ExportConfig,
     http::{ClientCertificateHeader, HttpConfig, TlsPaths},
     http_limits::HttpLimits,
     import::{AnchorConfig, ImportConfig},
@@ -52,6 +54,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `[import]`.
     pub import: ImportConfig,
+    /// `[export]`.
+    pub export: ExportConfig,
     /// `[log]`.
     pub log: LogConfig,
 }
@@ -141,12 +145,16 @@ impl Config {
         self.secrets.resolve(data_dir, &self.database)?;
         self.import.resolve(data_dir)?;
         self.audit.resolve()?;
-        if self.import.concurrent >= self.database.pool_size as usize {
-            // Each import holds a connection, and everybody else needs one too.
-            return Err(ConfigError::Invalid {
-                key: "import.concurrent",
-                why: "must be less than database.pool_size".to_owned(),
-            });
+        self.export.check()?;
+        for (key, concurrent) in [
+            ("import.concurrent", self.import.concurrent),
+            ("export.concurrent", self.export.concurrent),
+        ] {
+            if concurrent >= self.database.pool_size as usize {
+                // Each holds a connection, and everybody else needs one too.
+                let why = "must be less than database.pool_size".to_owned();
+                return Err(ConfigError::Invalid { key, why });
+            }
         }
         self.http.check()
     }

@@ -1,8 +1,9 @@
 //! JSON in and out.
 
 use axum::{
+    body::Bytes,
     extract::{FromRequest, Request},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -16,49 +17,77 @@ const LARGEST: usize = 1 << 20;
 /// A JSON body, either way.
 pub struct Json<T>(pub T);
 
+/// A JSON body that may be left out, and `null` or nothing is the default.
+pub struct JsonOrNothing<T>(pub T);
+
 impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let essence = kind
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        if essence != "application/json" && !essence.ends_with("+json") {
-            let title = "The media type is not supported";
-            let detail = "Send the body as Content-Type: application/json.";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(
-                status,
-                "unsupported-media-type",
-                title,
-                detail,
-            ));
-        }
-        let limits = &state.config.http.limits;
-        let body = Limited::new(request.into_body(), LARGEST).collect();
-        let body = tokio::time::timeout(limits.body(), body).await;
-        let body = body.map_err(|_| {
-            let seconds = limits.body_seconds;
-            too_slow(format!(
-                "A JSON body must have come within {seconds} seconds."
-            ))
-        })?;
-        let bytes = body.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                let detail = format!("A JSON body may have at most {LARGEST} bytes.");
-                let status = StatusCode::PAYLOAD_TOO_LARGE;
-                Problem::new(status, "body-too-large", "The body is too large", detail)
-            } else {
-                Problem::bad_request("The body ended early.")
-            }
-        })?;
-        read_object(&bytes.to_bytes()).map(Self)
+        check_kind(request.headers())?;
+        let bytes = read(request, state).await?;
+        read_object(&bytes).map(Self)
     }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<AppState> for JsonOrNothing<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let kind = check_kind(request.headers());
+        let bytes = read(request, state).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        kind?;
+        let given: Option<T> = read_object(&bytes)?;
+        Ok(Self(given.unwrap_or_default()))
+    }
+}
+
+fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if essence == "application/json" || essence.ends_with("+json") {
+        return Ok(());
+    }
+    let title = "The media type is not supported";
+    let detail = "Send the body as Content-Type: application/json.";
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Err(Problem::new(
+        status,
+        "unsupported-media-type",
+        title,
+        detail,
+    ))
+}
+
+async fn read(request: Request, state: &AppState) -> Result<Bytes, Problem> {
+    let limits = &state.config.http.limits;
+    let body = Limited::new(request.into_body(), LARGEST).collect();
+    let body = tokio::time::timeout(limits.body(), body).await;
+    let body = body.map_err(|_| {
+        let seconds = limits.body_seconds;
+        too_slow(format!(
+            "A JSON body must have come within {seconds} seconds."
+        ))
+    })?;
+    let bytes = body.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            let detail = format!("A JSON body may have at most {LARGEST} bytes.");
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            Problem::new(status, "body-too-large", "The body is too large", detail)
+        } else {
+            Problem::bad_request("The body ended early.")
+        }
+    })?;
+    Ok(bytes.to_bytes())
 }
 
 /// Reads an object, which every body here is. Serde takes a list for one, too, field by field: then a

@@ -8,7 +8,7 @@ mod page;
 mod path;
 mod query;
 
-pub use body::Json;
+pub use body::{Json, JsonOrNothing};
 pub use instant::Instant;
 pub use owner::OwnerPath;
 pub use page::{Paged, Paging};

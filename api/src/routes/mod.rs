@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod entitlements;
+mod etag;
+pub mod exports;
 pub mod imports;
 pub mod owners;
 pub mod service;

@@ -18,10 +18,12 @@ enum Rule {
 fn rule(operation: &str) -> Rule {
     use Role::{Admin, Auditor, Manager, Proxy};
     match operation {
-        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" => Rule::Public,
+        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca" => {
+            Rule::Public
+        }
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" => Rule::Roles(&[Admin]),
-        "create_import" => Rule::Roles(&[Admin, Manager]),
+        "create_import" | "create_export" => Rule::Roles(&[Admin, Manager]),
         "list_owners"
         | "get_owner"
         | "list_imports"

@@ -17,6 +17,7 @@ mod cli_access;
 mod client_certificates;
 mod credentials;
 mod desk;
+mod exports;
 mod fixtures;
 mod imports;
 mod kill;

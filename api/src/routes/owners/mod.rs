@@ -9,6 +9,8 @@ mod view;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use view::DisplayName;
+
 use crate::state::AppState;
 
 /// The routes.
