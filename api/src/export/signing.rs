@@ -13,7 +13,7 @@ use portolan_domain::{
 };
 use portolan_storage::{Actor, NewSigningKey, SigningKey, SigningPurpose, Store};
 use time::{Duration, OffsetDateTime};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::run::ExportError;
 use crate::clock::Clock;
@@ -27,6 +27,8 @@ const ALGORITHMS: [(SignatureAlgorithm, KeyKind); 2] = [
 const LIFETIME: Duration = Duration::days(3652);
 /// Clocks differ: a CA that was just made is no CA of tomorrow's downstream.
 const EARLIER: Duration = Duration::days(1);
+/// Who waits for them at most, while they are made or the database hangs: anybody may ask.
+const MOST_WAITING: usize = 64;
 
 /// The signing CAs; cheap to clone.
 #[derive(Clone)]
@@ -34,6 +36,7 @@ pub struct SigningCas {
     store: Store,
     clock: Clock,
     known: Arc<OnceCell<Arc<SigningCertificates>>>,
+    waiting: Arc<Semaphore>,
 }
 
 /// What everybody may know of the signing CAs.
@@ -64,26 +67,29 @@ impl SigningCas {
     /// The CAs of this store. Nothing is made yet.
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
-        let known = Arc::default();
         Self {
             store,
             clock,
-            known,
+            known: Arc::default(),
+            waiting: Arc::new(Semaphore::new(MOST_WAITING)),
         }
     }
 
     /// The certificates; made where there are none yet.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// Where the database fails, or too many wait.
     pub async fn certificates(&self) -> Result<Arc<SigningCertificates>, ExportError> {
         if let Some(known) = self.known.get() {
             return Ok(known.clone());
         }
+        let place = self.waiting.clone().try_acquire_owned();
+        let place = place.map_err(|_| ExportError::Busy)?;
         let this = self.clone();
         // On its own: else somebody who asks and goes away, again and again, would have a key made
         // each time, and nobody would ever get one.
         let found = tokio::spawn(async move {
+            let _until_then = place;
             let found = this.known.get_or_try_init(|| this.find_or_make()).await?;
             Ok(found.clone())
         });

@@ -49,7 +49,7 @@ async fn later(of: &TestApp, hours: i64) -> TestApp {
         .await
         .unwrap();
     let name = |_: &mut portolan::config::Config| {};
-    TestApp::start_named(store, database, name, clock, "admin-later").await
+    TestApp::start_named(store, database, name, clock, &format!("admin-{hours}")).await
 }
 
 async fn ask(app: &TestApp, owner: &str, body: &Value, key: &str) -> reqwest::Response {
@@ -325,7 +325,7 @@ both_engines! {
         let found = portolan_domain::trust::Certificate::all_from_file(first.text.as_bytes()).unwrap();
         let [rsa, ml_dsa] = &found[..] else { panic!("{}", found.len()) };
         for ca in [rsa, ml_dsa] {
-            assert!(ca.is_ca() && ca.may_sign_data() && ca.may_issue() && ca.issued(ca));
+            assert!(ca.is_ca() && ca.may_sign_data() && !ca.may_issue());
             let name = format!("Portolan signing CA {}", &ca.spki_sha256().to_string()[..8]);
             assert_eq!(ca.common_name(), Some(name));
             assert!(ca.not_after() > now() + Duration::days(3650));
@@ -382,11 +382,11 @@ both_engines! {
 
     async fn an_export_beside_an_import_is_of_one_state(database: TestDatabase) {
         let ids = |state: &str| -> Vec<String> {
-            (0..600).map(|n| format!("{state}-{n}")).collect()
+            (0..300).map(|n| format!("{state}-{n}")).collect()
         };
         let of_state = |state: &str, minutes: i64| {
             let mut about = described("acme", now() - Duration::minutes(minutes), &ids(state));
-            about.entitlement_data_bytes = 8000;
+            about.entitlement_data_bytes = 4000;
             signed_by(&CA, &about)
         };
         let (old, new) = (of_state("old", 60), of_state("new", 50));
@@ -406,7 +406,7 @@ both_engines! {
                     let path = format!("export/entitlements/{state}-");
                     names.iter().filter(|name| name.starts_with(&path)).count()
                 };
-                assert!(matches!((of("old"), of("new")), (600, 0) | (0, 600)),
+                assert!(matches!((of("old"), of("new")), (300, 0) | (0, 300)),
                         "{} and {}", of("old"), of("new"));
             }
         };

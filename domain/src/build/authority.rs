@@ -105,7 +105,7 @@ impl Authority {
     }
 
     /// A self-signed CA of an instance's own: named after its key, so that no two are taken for each
-    /// other, and able to sign manifests and to issue certificates, nothing else.
+    /// other. It signs manifests and issues leaf certificates, nothing else: no CA below it.
     ///
     /// # Errors
     /// [`BuildError::Crypto`].
@@ -119,7 +119,7 @@ impl Authority {
             subject: &[("CN", &name)],
             serial: random_serial()?,
             validity,
-            ca: Some(None),
+            ca: Some(Some(0)),
             usage,
             more: Vec::new(),
         };

@@ -10,6 +10,7 @@
 mod audit;
 mod cdn_info;
 mod credentials;
+mod exports;
 mod import_conflicts;
 mod import_content;
 mod import_parallel;
@@ -21,5 +22,6 @@ mod raw;
 mod rotation;
 mod schema;
 mod sealing;
+mod signing_keys;
 mod support;
 mod upstream_cas;
