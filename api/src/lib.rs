@@ -3,8 +3,9 @@
 //! # Where things are
 //! [`routes`]: one verb, one file, in one order: request, response, `#[utoipa::path]`, handler.
 //! [`extract`]: what a handler's signature asks for; who may call is a type there. [`problem`]: every
-//! refusal, and the one place where errors become HTTP. [`import`]: the use case behind the route and
-//! the command; [`registration`]: that of a batch. [`config`]: one file per section. [`cli`]: the commands.
+//! refusal, and the one place where errors become HTTP. [`import`], [`export`], [`registration`] (of a
+//! batch): the use cases behind the routes and the commands. [`config`]: one file per section. [`cli`]: the
+//! commands.
 
 pub mod anchors;
 pub mod audit;
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod expiry;
+pub mod export;
 pub mod extract;
 pub mod import;
 pub mod jobs;

@@ -36,6 +36,7 @@ use crate::{
         (name = "entitlements", description = "What content proxies ask."),
         (name = "imports", description = "Manifests coming in."),
         (name = "jobs", description = "Imports that run without their client."),
+        (name = "exports", description = "Manifests going out, and the CAs that sign them."),
         (name = "owners", description = "The tenants."),
         (name = "CDNs", description = "Where content is."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
@@ -78,6 +79,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::owners::router())
         .merge(routes::imports::router())
         .merge(routes::jobs::router())
+        .merge(routes::exports::router())
         .merge(routes::upstream_consumers::router())
         .merge(routes::upstream_cas::router())
         .merge(routes::cdns::router())

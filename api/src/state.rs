@@ -13,6 +13,7 @@ use crate::{
     clock::Clock,
     config::Config,
     expiry::Expirations,
+    export::{Exporter, SigningCas},
     import::Importer,
     jobs::Jobs,
     metrics::Metrics,
@@ -43,6 +44,10 @@ pub struct AppState {
     pub importer: Importer,
     /// Imports that run without their client.
     pub jobs: Jobs,
+    /// Exports.
+    pub exporter: Exporter,
+    /// The CAs that sign them.
+    pub signing: SigningCas,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
     /// Looks at CDNs.
@@ -73,6 +78,14 @@ impl AppState {
             &config.import,
             clock.clone(),
         )?;
+        let signing = SigningCas::new(store.clone(), clock.clone());
+        let exporter = Exporter::new(
+            store.clone(),
+            signing.clone(),
+            importer.spool().clone(),
+            (&config.export, &config.import),
+            clock.clone(),
+        );
         let pulse = Pulse::default();
         let cache =
             EntitlementCache::new(store.clone(), anchors.clone(), clock.clone(), pulse.clone());
@@ -93,6 +106,8 @@ impl AppState {
             expirations,
             config: Arc::new(config),
             importer,
+            exporter,
+            signing,
             anchors,
             store,
             clock,

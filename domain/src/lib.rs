@@ -24,6 +24,7 @@ pub mod conflict;
 pub mod digest;
 pub mod distinguished_name;
 pub mod expiry;
+pub mod export;
 pub mod ids;
 pub mod import;
 pub mod limits;

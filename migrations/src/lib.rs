@@ -10,6 +10,7 @@ mod m20261122_000004_access;
 mod m20261125_000005_downstream;
 mod m20261125_000006_cdns;
 mod m20261125_000007_jobs;
+mod m20261125_000008_signing_keys;
 mod m20261125_000009_expiry;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000005_downstream::Migration),
             Box::new(m20261125_000006_cdns::Migration),
             Box::new(m20261125_000007_jobs::Migration),
+            Box::new(m20261125_000008_signing_keys::Migration),
             Box::new(m20261125_000009_expiry::Migration),
         ]
     }

@@ -12,7 +12,7 @@ use crate::{
     entity::{cdns, downstream_entitlements, entitlements, owners, upstream_consumers},
     error::{Result, StorageError},
     owner_cdn::Said,
-    seal::Place,
+    seal::{Place, SealingKey},
     store::Store,
     upstream_consumers::{RecordedCa, recorded_ca},
 };
@@ -174,36 +174,7 @@ impl Store {
         owner: &owners::Model,
         row: entitlements::Model,
     ) -> Result<Option<StoredCertificate>> {
-        let (Some(cert), Some(serial), Some(not_before), Some(not_after)) =
-            (row.cert, row.serial, row.not_before, row.not_after)
-        else {
-            return Ok(None);
-        };
-        let key = match row.key_sealed {
-            None => None,
-            Some(sealed) => {
-                let place = Place {
-                    table: "entitlements",
-                    owner: owner.id,
-                    row: &row.id,
-                };
-                let bytes = self.data_key(owner)?.open(&sealed, place)?;
-                let text =
-                    String::from_utf8(bytes.to_vec()).map_err(|_| StorageError::Corrupt {
-                        table: "entitlements",
-                        column: "key_sealed",
-                        row: row.id.clone(),
-                    })?;
-                Some(PrivateKeyPem::new(text))
-            }
-        };
-        Ok(Some(StoredCertificate {
-            serial,
-            not_before,
-            not_after,
-            cert,
-            key,
-        }))
+        unsealed(&self.data_key(owner)?, row)
     }
 }
 
@@ -212,6 +183,42 @@ pub(crate) fn counts_for(owner: i64) -> Condition {
     Condition::any()
         .add(cdns::Column::OwnerId.is_null())
         .add(cdns::Column::OwnerId.eq(owner))
+}
+
+/// The certificate of an entitlement, its key unsealed by the data key of its owner.
+pub(crate) fn unsealed(
+    sealing: &SealingKey,
+    row: entitlements::Model,
+) -> Result<Option<StoredCertificate>> {
+    let (Some(cert), Some(serial), Some(not_before), Some(not_after)) =
+        (row.cert, row.serial, row.not_before, row.not_after)
+    else {
+        return Ok(None);
+    };
+    let key = match row.key_sealed {
+        None => None,
+        Some(sealed) => {
+            let place = Place {
+                table: "entitlements",
+                owner: row.owner_id,
+                row: &row.id,
+            };
+            let bytes = sealing.open(&sealed, place)?;
+            let text = std::str::from_utf8(&bytes).map_err(|_| StorageError::Corrupt {
+                table: "entitlements",
+                column: "key_sealed",
+                row: row.id.clone(),
+            })?;
+            Some(PrivateKeyPem::new(text.to_owned()))
+        }
+    };
+    Ok(Some(StoredCertificate {
+        serial,
+        not_before,
+        not_after,
+        cert,
+        key,
+    }))
 }
 
 /// The CDN of this label that counts for an owner: the operator's, else the manifest's.

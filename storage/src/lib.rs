@@ -25,6 +25,7 @@ mod engine;
 mod entity;
 pub mod error;
 mod expirations;
+mod exports;
 mod generation;
 mod ids;
 mod imports;
@@ -36,6 +37,7 @@ mod owner_cdn;
 mod owners;
 mod rotate;
 mod seal;
+mod signing_keys;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -60,6 +62,7 @@ pub use downstream::{
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
+pub use exports::{ExportReader, ExportSource};
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,
@@ -70,6 +73,7 @@ pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
 pub use rotate::Rotation;
+pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};
 pub use uploads::KeptUpload;
 pub use upstream_cas::StoredCa;

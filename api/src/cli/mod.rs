@@ -16,6 +16,7 @@ mod demo;
 mod entitlement;
 mod error;
 mod expirations;
+mod export;
 mod first_key;
 mod history;
 mod import;
@@ -89,6 +90,10 @@ enum Command {
     /// Entitlements: those of manifests, and those that are registered here
     #[command(subcommand)]
     Entitlement(entitlement::EntitlementCommand),
+    /// Write a manifest of what an owner has imported, for an instance downstream
+    Export(export::ExportArgs),
+    /// Print the CAs that sign exports: an instance downstream installs them
+    SigningCa,
     /// Verify, inspect or make manifests
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
@@ -196,6 +201,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Import(args) => import::run(context, &args).await,
         Command::History(command) => history::run(context, &command).await,
         Command::Entitlement(command) => entitlement::run(context, &command).await,
+        Command::Export(args) => export::run(context, &args).await,
+        Command::SigningCa => export::signing_ca(context).await,
         Command::Manifest(command) => manifest::run(context, &command),
         Command::Owner(command) => owner::run(context, &command).await,
         Command::Ca(command) => ca::run(context, &command).await,

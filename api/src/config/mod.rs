@@ -6,6 +6,7 @@ mod access;
 mod cdn;
 mod check_allow;
 mod database;
+mod export;
 mod http;
 mod http_limits;
 mod import;
@@ -31,6 +32,7 @@ pub use self::{
     cdn::CdnConfig,
     check_allow::CheckAllow,
     database::DatabaseConfig,
+    export::ExportConfig,
     http::{ClientCertificateHeader, HttpConfig, TlsPaths},
     http_limits::HttpLimits,
     import::{AnchorConfig, ImportConfig},
@@ -62,6 +64,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `[import]`.
     pub import: ImportConfig,
+    /// `[export]`.
+    pub export: ExportConfig,
     /// `[jobs]`.
     pub jobs: JobsConfig,
     /// `[cdn]`.
@@ -162,12 +166,16 @@ impl Config {
         self.audit.resolve()?;
         self.metrics.check()?;
         self.webhook.resolve()?;
-        if self.import.concurrent >= self.database.pool_size as usize {
-            // Each import holds a connection, and everybody else needs one too.
-            return Err(ConfigError::Invalid {
-                key: "import.concurrent",
-                why: "must be less than database.pool_size".to_owned(),
-            });
+        self.export.check()?;
+        for (key, concurrent) in [
+            ("import.concurrent", self.import.concurrent),
+            ("export.concurrent", self.export.concurrent),
+        ] {
+            if concurrent >= self.database.pool_size as usize {
+                // Each holds a connection, and everybody else needs one too.
+                let why = "must be less than database.pool_size".to_owned();
+                return Err(ConfigError::Invalid { key, why });
+            }
         }
         self.cdn.check(self.http.limits.request_seconds)?;
         self.http.check()

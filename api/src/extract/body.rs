@@ -1,11 +1,11 @@
 //! JSON in and out.
 
 use axum::{
+    body::Bytes,
     extract::{FromRequest, OptionalFromRequest, Request},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -21,59 +21,70 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let essence = kind
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        if essence != "application/json" && !essence.ends_with("+json") {
-            let title = "The media type is not supported";
-            let detail = "Send the body as Content-Type: application/json.";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(
-                status,
-                "unsupported-media-type",
-                title,
-                detail,
-            ));
-        }
-        let limits = &state.config.http.limits;
-        let body = Limited::new(request.into_body(), LARGEST).collect();
-        let body = tokio::time::timeout(limits.body(), body).await;
-        let body = body.map_err(|_| {
-            let seconds = limits.body_seconds;
-            too_slow(format!(
-                "A JSON body must have come within {seconds} seconds."
-            ))
-        })?;
-        let bytes = body.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                let detail = format!("A JSON body may have at most {LARGEST} bytes.");
-                let status = StatusCode::PAYLOAD_TOO_LARGE;
-                Problem::new(status, "body-too-large", "The body is too large", detail)
-            } else {
-                Problem::bad_request("The body ended early.")
-            }
-        })?;
-        read_object(&bytes.to_bytes()).map(Self)
+        check_kind(request.headers())?;
+        let bytes = read(request, state).await?;
+        read_object(&bytes).map(Self)
     }
 }
 
-/// A body that may be left out: one with neither bytes nor a media type is.
+/// A body that may be left out: no bytes, whatever media type they are said to have.
 impl<T: DeserializeOwned> OptionalFromRequest<AppState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Option<Self>, Problem> {
-        let is_named = request.headers().contains_key(header::CONTENT_TYPE);
-        if !is_named && request.body().is_end_stream() {
+        let kind = check_kind(request.headers());
+        let bytes = read(request, state).await?;
+        if bytes.is_empty() {
             return Ok(None);
         }
-        let body = <Self as FromRequest<AppState>>::from_request(request, state);
-        body.await.map(Some)
+        kind?;
+        read_object(&bytes).map(Self).map(Some)
     }
+}
+
+fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if essence == "application/json" || essence.ends_with("+json") {
+        return Ok(());
+    }
+    let title = "The media type is not supported";
+    let detail = "Send the body as Content-Type: application/json.";
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Err(Problem::new(
+        status,
+        "unsupported-media-type",
+        title,
+        detail,
+    ))
+}
+
+async fn read(request: Request, state: &AppState) -> Result<Bytes, Problem> {
+    let limits = &state.config.http.limits;
+    let body = Limited::new(request.into_body(), LARGEST).collect();
+    let body = tokio::time::timeout(limits.body(), body).await;
+    let body = body.map_err(|_| {
+        let seconds = limits.body_seconds;
+        too_slow(format!(
+            "A JSON body must have come within {seconds} seconds."
+        ))
+    })?;
+    let bytes = body.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            let detail = format!("A JSON body may have at most {LARGEST} bytes.");
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            Problem::new(status, "body-too-large", "The body is too large", detail)
+        } else {
+            Problem::bad_request("The body ended early.")
+        }
+    })?;
+    Ok(bytes.to_bytes())
 }
 
 /// Reads an object, which every body here is. Serde takes a list for one, too, field by field: then a

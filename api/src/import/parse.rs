@@ -37,7 +37,9 @@ impl Batcher<'_> {
                 for warning in found {
                     warnings.push(warning);
                 }
-                self.bytes += entitlement.certificate.as_ref().map_or(0, |c| c.cert.len()) + 4096;
+                let details = entitlement.pool.details.as_ref().map_or(0, String::len);
+                let cert = entitlement.certificate.as_ref().map_or(0, |c| c.cert.len());
+                self.bytes += cert + details + 4096;
                 self.entitlements.push(*entitlement);
             }
             Item::Kept {

@@ -2,13 +2,14 @@
 
 use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use portolan_domain::{
-    archive::OpenError, conflict::Conflict, manifest::ParseError, trust::VerifyError,
+    archive::OpenError, build::BuildError, conflict::Conflict, manifest::ParseError,
+    trust::VerifyError,
 };
 use portolan_storage::{LineRefusal, StorageError};
 use serde_json::Value;
 
 use super::Problem;
-use crate::{import::ImportError, registration::RegistrationError};
+use crate::{export::ExportError, import::ImportError, registration::RegistrationError};
 
 /// A refused import.
 pub struct ImportProblem {
@@ -149,10 +150,47 @@ impl From<RegistrationError> for Problem {
     }
 }
 
+impl From<ExportError> for Problem {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Busy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "The service is busy",
+                "More exports are made or sent than export.concurrent and export.sending allow. Try \
+                 again soon.",
+            )
+            .header(RETRY_AFTER, HeaderValue::from_static("10")),
+            ExportError::TooLarge { bytes, limit } => conflict(
+                "export-too-large",
+                "The export is too large",
+                &format!(
+                    "The archive has {bytes} bytes, over the {limit} that can be signed so. Export fewer \
+                     entitlements, or with another scheme."
+                ),
+            ),
+            ExportError::Build(BuildError::Io(error)) | ExportError::Disk(error) => no_disk(&error),
+            ExportError::Store(error) => error.into(),
+            ExportError::Build(_) | ExportError::Interrupted => internal(&error),
+        }
+    }
+}
+
 fn batch_line(line: u64, error: &dyn std::error::Error) -> Problem {
     let detail = format!("{error}. Nothing of the batch is stored");
     let (title, status) = ("A line of the batch is not right", StatusCode::BAD_REQUEST);
     Problem::new(status, "batch-line-invalid", title, sentence(&detail)).with("line", line)
+}
+
+/// A temporary file cannot be written. Nothing was sent yet.
+fn no_disk(error: &std::io::Error) -> Problem {
+    tracing::error!(%error, "an export cannot be written");
+    let detail =
+        "The export cannot be written here at the moment. Nothing was sent. Try again later.";
+    let title = "The service is not available";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(status, "unavailable", title, detail)
+        .header(RETRY_AFTER, HeaderValue::from_static("60"))
 }
 
 fn not_found(what: &'static str, name: &str) -> Problem {
@@ -164,6 +202,7 @@ fn not_found(what: &'static str, name: &str) -> Problem {
             "There is no such upstream entitlement",
         ),
         "CDN" => ("cdn-not-found", "There is no such CDN"),
+        "entitlement" => ("entitlement-not-found", "There is no such entitlement"),
         _ => ("not-found", "There is no such thing"),
     };
     let detail = format!("There is no {what} {name}.");

@@ -3,7 +3,9 @@
 pub mod audit;
 pub mod cdns;
 pub mod entitlements;
+mod etag;
 pub mod expirations;
+pub mod exports;
 pub mod imports;
 pub mod jobs;
 pub mod metrics;

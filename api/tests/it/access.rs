@@ -18,11 +18,14 @@ enum Rule {
 fn rule(operation: &str) -> Rule {
     use Role::{Admin, Auditor, Manager, Proxy};
     match operation {
-        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" => Rule::Public,
+        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca" => {
+            Rule::Public
+        }
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" | "create_cdn" | "update_cdn" | "delete_cdn"
         | "create_cdn_check" => Rule::Roles(&[Admin]),
         "create_import"
+        | "create_export"
         | "create_import_job"
         | "create_import_restore"
         | "delete_job"

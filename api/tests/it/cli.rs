@@ -230,3 +230,50 @@ async fn the_demo_shows_the_main_job() {
         "a key was printed: {printed}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_machine_exports_another_imports() {
+    use std::os::unix::fs::PermissionsExt;
+    let (above, below) = (Desk::new(), Desk::new());
+    above.done(&manifest("m.zip")).await;
+    above
+        .done(&["ca", "add", "ca/ca.crt", "--name", "test.crt"])
+        .await;
+    above.done(&["owner", "add", "acme"]).await;
+    let out = below.path("acme.zip").display().to_string();
+    let export = ["export", "--owner", "acme", "--out", &out];
+    let said = above.refused(1, &export).await;
+    assert!(said.contains("has imported nothing"), "{said}");
+    above.done(&["import", "m.zip", "--owner", "acme"]).await;
+    let said = above
+        .refused(1, &[&export[..], &["--cdn-url", "x"]].concat())
+        .await;
+    assert!(said.contains("--cdn-url"), "{said}");
+    let said = above
+        .refused(1, &[&export[..], &["--entitlement", "none"]].concat())
+        .await;
+    assert!(said.contains("none") && !Path::new(&out).exists(), "{said}");
+    let url = ["--cdn-url", "https://hq.example.com", "--scheme", "mldsa"];
+    let said = above.done(&[&export[..], &url].concat()).await;
+    assert!(said.contains("3 entitlements"), "{said}");
+    let mode = std::fs::metadata(&out).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let piped = above
+        .run(&["export", "--owner", "acme", "--out", "-"])
+        .await;
+    assert!(piped.status.success() && piped.stdout.starts_with(b"PK"));
+
+    let cas = above.done(&["signing-ca"]).await;
+    assert_eq!(cas.matches("BEGIN CERTIFICATE").count(), 2);
+    std::fs::write(below.path("hq.crt"), &cas).unwrap();
+    below.done(&["owner", "add", "branch"]).await;
+    let add = ["ca", "add", "hq.crt", "--owner", "branch"];
+    below.done(&add).await;
+    let import = ["import", "acme.zip", "--owner", "branch"];
+    let record = below.json(&import).await;
+    assert_eq!(record["status"], "SUCCESS", "{record}");
+    assert_eq!(record["verification"]["algorithm"], "ML-DSA-65");
+    assert_eq!(record["verification"]["caFilename"], "hq.crt");
+    let events = above.json(&["audit", "list"]).await;
+    assert!(events.to_string().contains("\"export.create\""), "{events}");
+}

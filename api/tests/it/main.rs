@@ -26,6 +26,7 @@ mod dialect;
 mod downstream;
 mod dry_run;
 mod expirations;
+mod exports;
 mod fake_cdn;
 mod fixtures;
 mod imports;

@@ -1,11 +1,15 @@
 //! Manifests made in code, signed by CAs made in code.
 
-use std::{io::Cursor, sync::LazyLock};
+use std::{
+    io::{Cursor, Read},
+    sync::LazyLock,
+};
 
 use portolan_domain::build::{
     Authority, Description, EntitlementDescription, KeyKind, ManifestSigner, Validity,
     write_manifest,
 };
+use portolan_domain::trust::SignatureAlgorithm;
 use time::{Duration, OffsetDateTime};
 
 use super::support::now;
@@ -61,6 +65,28 @@ pub fn with_files(ca: &Authority, description: &Description, files: &[(&str, &st
     let signer = ManifestSigner::legacy(ca);
     write_manifest(description, (ca, &signer), &extra, now(), (&mut out, spool)).unwrap();
     out
+}
+
+/// Signs a description with a CA that `scheme.json` names.
+pub fn with_scheme(ca: &Authority, description: &Description) -> Vec<u8> {
+    let mut out = Vec::new();
+    let spool = Cursor::new(Vec::new());
+    let signer = ManifestSigner::with_scheme(ca, SignatureAlgorithm::Sha256WithRsa).unwrap();
+    write_manifest(description, (ca, &signer), &[], now(), (&mut out, spool)).unwrap();
+    out
+}
+
+/// The files of an archive.
+pub fn unpack(zip: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+    let mut files = Vec::new();
+    for at in 0..archive.len() {
+        let mut file = archive.by_index(at).unwrap();
+        let (name, mut bytes) = (file.name().unwrap().into_owned(), Vec::new());
+        file.read_to_end(&mut bytes).unwrap();
+        files.push((name, bytes));
+    }
+    files
 }
 
 /// A manifest that is trusted: `seed` names the consumer, `count` its entitlements.

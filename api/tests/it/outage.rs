@@ -106,6 +106,9 @@ async fn while_the_database_is_away_memory_answers_and_says_so() {
     ready.assert_problem(503, "unavailable");
     assert_eq!(app.get("/health/live").await.status, 200);
     let import = app.import("acme", manifests::manifest("acme", 1), "").await;
+    // Nor are keys made that nobody could keep.
+    let cas = app.get("/signing_ca").await;
+    cas.assert_problem(503, "unavailable");
     import.assert_problem(503, "unavailable");
     // What an operator takes away counts all the same.
     std::fs::remove_file(app.ca_dir.join("test.crt")).unwrap();
@@ -129,4 +132,5 @@ async fn while_the_database_is_away_memory_answers_and_says_so() {
     })
     .await;
     assert_eq!(app.get("/entitlements/acme-1/cdn_info").await.status, 200);
+    assert_eq!(app.get("/signing_ca").await.status, 200);
 }

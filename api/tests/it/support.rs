@@ -24,7 +24,7 @@ pub struct TestApp {
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<std::io::Result<()>>>,
     // The folder goes with the last of these.
-    _database: TestDatabase,
+    held: TestDatabase,
 }
 
 /// Now, as the service sees it: fixed, so that what a test makes is always valid.
@@ -65,6 +65,17 @@ impl TestApp {
         change: impl FnOnce(&mut Config),
         clock: Clock,
     ) -> Self {
+        Self::start_named(store, database, change, clock, "admin").await
+    }
+
+    /// A further service on a database where there is one already: its administrator needs a name.
+    pub async fn start_named(
+        store: Store,
+        database: TestDatabase,
+        change: impl FnOnce(&mut Config),
+        clock: Clock,
+        admin: &str,
+    ) -> Self {
         let folder = database.folder.path();
         let overrides = Overrides {
             listen: Some("127.0.0.1:0".to_owned()),
@@ -75,7 +86,7 @@ impl TestApp {
         let ca_dir = config.import.upstream_ca_dir.clone().unwrap();
         std::fs::create_dir_all(&ca_dir).unwrap();
         let state = AppState::new(store, config, clock).unwrap();
-        let admin = add_key(&state, "admin", Role::Admin, &[]).await;
+        let admin = add_key(&state, admin, Role::Admin, &[]).await;
         let listener = server::listen("127.0.0.1:0".parse().unwrap())
             .await
             .unwrap();
@@ -91,10 +102,15 @@ impl TestApp {
             ca_dir,
             stop: Some(stop),
             serving: Some(serving),
-            _database: database,
+            held: database,
         };
         app.get("/health/ready").await;
         app
+    }
+
+    /// The database, for a further service on it.
+    pub fn database(&self) -> &TestDatabase {
+        &self.held
     }
 
     pub async fn key(&self, role: Role, owners: &[&str]) -> String {
@@ -205,7 +221,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    async fn of(response: Response) -> Self {
+    pub async fn of(response: Response) -> Self {
         Self {
             status: response.status(),
             headers: response.headers().clone(),

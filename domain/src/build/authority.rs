@@ -7,8 +7,8 @@ use openssl::{
     pkey::{KeyType, PKey, PKeyRef, Private},
     rsa::Rsa,
     x509::{
-        X509, X509Builder, X509Name,
-        extension::{BasicConstraints, KeyUsage},
+        X509, X509Builder, X509Extension, X509Name,
+        extension::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier},
     },
 };
 use time::OffsetDateTime;
@@ -62,7 +62,7 @@ pub struct Validity {
 }
 
 /// What a new certificate is for, and who issues it.
-pub(super) struct Request<'a> {
+pub(crate) struct Request<'a> {
     pub subject: &'a [(&'a str, &'a str)],
     pub serial: [u8; 8],
     pub validity: Validity,
@@ -73,13 +73,15 @@ pub(super) struct Request<'a> {
     )]
     pub ca: Option<Option<u32>>,
     pub usage: KeyUsage,
+    /// Extensions beyond those.
+    pub more: Vec<X509Extension>,
 }
 
 /// A key with its certificate, which may issue others.
 #[derive(Clone)]
 pub struct Authority {
-    pub(super) certificate: X509,
-    pub(super) key: PKey<Private>,
+    pub(crate) certificate: X509,
+    pub(crate) key: PKey<Private>,
 }
 
 impl Authority {
@@ -96,6 +98,30 @@ impl Authority {
             validity,
             ca: Some(None),
             usage: ca_usage(),
+            more: Vec::new(),
+        };
+        let certificate = certify(&request, &key, None)?;
+        Ok(Self { certificate, key })
+    }
+
+    /// A self-signed CA of an instance's own: named after its key, so that no two are taken for each
+    /// other. It signs manifests and issues leaf certificates, nothing else: no CA below it.
+    ///
+    /// # Errors
+    /// [`BuildError::Crypto`].
+    pub fn of_instance(kind: KeyKind, validity: Validity) -> Result<Self, BuildError> {
+        let key = kind.generate()?;
+        let key_id = Sha256Digest::of(&key.public_key_to_der()?).to_string();
+        let name = format!("Portolan signing CA {}", &key_id[..8]);
+        let mut usage = KeyUsage::new();
+        usage.critical().digital_signature().key_cert_sign();
+        let request = Request {
+            subject: &[("CN", &name)],
+            serial: random_serial()?,
+            validity,
+            ca: Some(Some(0)),
+            usage,
+            more: Vec::new(),
         };
         let certificate = certify(&request, &key, None)?;
         Ok(Self { certificate, key })
@@ -121,6 +147,7 @@ impl Authority {
             validity,
             ca,
             usage,
+            more: Vec::new(),
         };
         let certificate = certify(&request, &self.key, None)?;
         let key = self.key.clone();
@@ -147,6 +174,7 @@ impl Authority {
             validity,
             ca,
             usage,
+            more: Vec::new(),
         };
         let certificate = certify(&request, &key, Some(self))?;
         Ok(Self { certificate, key })
@@ -199,6 +227,15 @@ fn ca_usage() -> KeyUsage {
     usage
 }
 
+/// A serial number that nobody can foresee (CA/Browser Forum, Baseline Requirements 7.1): positive, and
+/// small enough for the signed 64 bits that Candlepin has for it.
+pub(crate) fn random_serial() -> Result<[u8; 8], BuildError> {
+    let mut serial = [0; 8];
+    openssl::rand::rand_bytes(&mut serial)?;
+    serial[0] = serial[0] & 0x3f | 0x40;
+    Ok(serial)
+}
+
 /// A serial number from a text: positive, and the same at every run.
 pub(super) fn serial(text: &str) -> [u8; 8] {
     let digest = Sha256Digest::of(text.as_bytes());
@@ -218,7 +255,7 @@ fn signing_digest(key: &PKeyRef<Private>) -> MessageDigest {
 }
 
 /// Makes a certificate for `key`, issued by `issuer` or by itself.
-pub(super) fn certify(
+pub(crate) fn certify(
     request: &Request<'_>,
     key: &PKeyRef<Private>,
     issuer: Option<&Authority>,
@@ -248,7 +285,29 @@ pub(super) fn certify(
         builder.append_extension(constraints.build()?)?;
     }
     builder.append_extension(request.usage.build()?)?;
+    for extension in &request.more {
+        builder.append_extension2(extension)?;
+    }
+    key_identifiers(&mut builder, request.ca.is_some(), issuer)?;
     let signer = issuer.map_or(key, |issuer| &issuer.key);
     builder.sign(signer, signing_digest(signer))?;
     Ok(builder.build())
+}
+
+/// By which chains are built: a CA has one (RFC 5280, 4.2.1.2), and what it issues names it (4.2.1.1).
+fn key_identifiers(
+    builder: &mut X509Builder,
+    is_ca: bool,
+    issuer: Option<&Authority>,
+) -> Result<(), BuildError> {
+    if is_ca {
+        let own = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
+        builder.append_extension(own)?;
+    }
+    if let Some(issuer) = issuer {
+        let context = builder.x509v3_context(Some(&issuer.certificate), None);
+        let issuers = AuthorityKeyIdentifier::new().keyid(false).build(&context)?;
+        builder.append_extension(issuers)?;
+    }
+    Ok(())
 }

@@ -149,6 +149,7 @@ impl<'a> Content<'a> {
             validity,
             ca: None,
             usage,
+            more: Vec::new(),
         };
         let certificate = certify(&request, &key, Some(self.ca))?;
         let mut cert = String::from_utf8_lossy(&certificate.to_pem()?).into_owned();
@@ -212,7 +213,7 @@ fn file(path: &str, content: &Value) -> File {
 }
 
 /// `2017-11-21T16:01:05.324+0000`, as Candlepin writes times.
-fn candlepin_time(at: OffsetDateTime) -> String {
+pub(crate) fn candlepin_time(at: OffsetDateTime) -> String {
     let form = format_description!(
         "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]+0000"
     );

@@ -1,8 +1,8 @@
-//! Packs and signs a manifest: the inner archive first, then its signature beside it.
+//! Who signs a manifest, and a whole one from a description.
 
 use std::{
     collections::BTreeSet,
-    io::{Read, Seek, SeekFrom, Write},
+    io::{Read, Seek, Write},
 };
 
 use openssl::{
@@ -11,9 +11,8 @@ use openssl::{
 };
 use serde_json::json;
 use time::OffsetDateTime;
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-use super::{Authority, BuildError, Description, content::Content};
+use super::{Authority, BuildError, Description, archive::ArchiveWriter, content::Content};
 use crate::trust::SignatureAlgorithm;
 
 /// What `scheme.json` shall say. It need not be true: tests make liars with it.
@@ -92,9 +91,21 @@ impl ManifestSigner {
         })
     }
 
-    fn sign(&self, message: &mut impl Read) -> Result<Vec<u8>, BuildError> {
+    /// `export/scheme.json`, where there is to be one.
+    pub(super) fn scheme_json(&self) -> Result<Option<Vec<u8>>, BuildError> {
+        self.scheme.as_ref().map(SchemeFile::json).transpose()
+    }
+
+    /// Whether the signature takes the message at once, in memory.
+    #[must_use]
+    pub fn is_oneshot(&self) -> bool {
+        self.algorithm.digest().is_none()
+    }
+
+    /// Signs a message of this many bytes.
+    pub(super) fn sign(&self, message: &mut impl Read, bytes: u64) -> Result<Vec<u8>, BuildError> {
         let Some(digest) = self.algorithm.digest() else {
-            let mut whole = Vec::new();
+            let mut whole = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
             message.read_to_end(&mut whole)?;
             return Ok(Signer::new_without_digest(&self.key)?.sign_oneshot_to_vec(&whole)?);
         };
@@ -125,76 +136,33 @@ pub fn write_manifest<F: Read + Write + Seek>(
     (ca, signer): (&Authority, &ManifestSigner),
     extra: &[(String, Vec<u8>)],
     now: OffsetDateTime,
-    (out, mut spool): (impl Write, F),
+    (out, spool): (impl Write, F),
 ) -> Result<Built, BuildError> {
     signer.check()?;
     let content = Content::new(description, ca, now)?;
-    let mut zip = ZipWriter::new_stream(&mut spool);
+    let mut archive = ArchiveWriter::new(spool);
     for (path, bytes) in content.headers()?.iter().chain(extra) {
-        add(&mut zip, path, bytes)?;
+        archive.add(path, bytes)?;
     }
     let mut products = BTreeSet::new();
     let mut entitlements = 0;
     for (number, described) in description.numbered() {
         for (path, bytes) in content.entitlement(number, &described)? {
-            add(&mut zip, &path, &bytes)?;
+            archive.add(&path, &bytes)?;
         }
         entitlements += 1;
         let product = described.product_id;
         let product = product.unwrap_or_else(|| format!("{}", 900_000 + number % 100));
         if products.insert(product.clone()) {
             let (path, bytes) = content.product(&product);
-            add(&mut zip, &path, &bytes)?;
+            archive.add(&path, &bytes)?;
         }
     }
-    if let Some(scheme) = &signer.scheme {
-        add(&mut zip, "export/scheme.json", &scheme.json()?)?;
-    }
-    zip.set_comment(format!("Candlepin export for {}", description.uuid()))?;
-    zip.finish()?;
-    let export_bytes = spool.seek(SeekFrom::End(0))?;
-    spool.seek(SeekFrom::Start(0))?;
-    let signature = signer.sign(&mut spool)?;
-    spool.seek(SeekFrom::Start(0))?;
-    write_outer(out, &mut spool, &signature)?;
+    let export = archive.finish(signer, &description.uuid())?;
+    let export_bytes = export.bytes();
+    export.sign(signer)?.write(out)?;
     Ok(Built {
         entitlements,
         export_bytes,
     })
-}
-
-/// Writes the outer archive around an inner one and its signature.
-///
-/// # Errors
-/// [`BuildError`] where it could not be written.
-pub fn write_outer(
-    out: impl Write,
-    export: &mut impl Read,
-    signature: &[u8],
-) -> Result<(), BuildError> {
-    let mut zip = ZipWriter::new_stream(out);
-    zip.start_file("consumer_export.zip", options())?;
-    std::io::copy(export, &mut zip)?;
-    add(&mut zip, "signature", signature)?;
-    zip.set_comment("signed Candlepin export")?;
-    zip.finish()?.into_inner().flush()?;
-    Ok(())
-}
-
-fn options() -> SimpleFileOptions {
-    // No clock here: the entries' own times say nothing to anybody.
-    SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(zip::DateTime::default())
-        .large_file(false)
-}
-
-fn add<W: Write + Seek>(
-    zip: &mut ZipWriter<W>,
-    path: &str,
-    bytes: &[u8],
-) -> Result<(), BuildError> {
-    zip.start_file(path, options())?;
-    zip.write_all(bytes)?;
-    Ok(())
 }

@@ -7,6 +7,7 @@ use super::{
     certificates::{CertificateJson, IssuedCertificate, Seen},
     json::or_default,
     lenient::{First, Lenient},
+    pool_details::{Kept, List, PoolDetails},
     times::ManifestTime,
 };
 use crate::{
@@ -54,6 +55,8 @@ pub struct Pool {
     pub starts_at: Option<OffsetDateTime>,
     /// `endDate`.
     pub ends_at: Option<OffsetDateTime>,
+    /// What else an export needs of it, as it came: a JSON object.
+    pub details: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +97,26 @@ struct PoolJson {
     start_date: Option<ManifestTime>,
     #[serde(default)]
     end_date: Option<ManifestTime>,
+    #[serde(default)]
+    provided_products: Kept,
+    #[serde(default)]
+    derived_provided_products: Kept,
+    #[serde(default)]
+    branding: Kept,
+    #[serde(default)]
+    attributes: Kept,
+    #[serde(default)]
+    product_attributes: Kept,
+    #[serde(default)]
+    derived_product_attributes: Kept,
+    #[serde(default)]
+    derived_product_id: Kept,
+    #[serde(default)]
+    derived_product_name: Kept,
+    #[serde(default)]
+    stack_id: Kept,
+    #[serde(default)]
+    stacked: Kept,
 }
 
 impl EntitlementJson {
@@ -126,7 +149,20 @@ impl PoolJson {
         let id = id
             .try_into()
             .map_err(|e| format!("the field pool.id: {e}"))?;
+        let details = PoolDetails {
+            provided_products: List(self.provided_products),
+            derived_provided_products: List(self.derived_provided_products),
+            branding: List(self.branding),
+            attributes: List(self.attributes),
+            product_attributes: List(self.product_attributes),
+            derived_product_attributes: self.derived_product_attributes,
+            derived_product_id: self.derived_product_id,
+            derived_product_name: self.derived_product_name,
+            stack_id: self.stack_id,
+            stacked: self.stacked,
+        };
         Ok(Pool {
+            details: details.to_text(),
             id,
             product_id: self.product_id.0,
             product_name: self.product_name.0,

@@ -10,6 +10,7 @@ mod header;
 pub(crate) mod json;
 mod lenient;
 mod parse;
+mod pool_details;
 mod role;
 mod times;
 
@@ -17,3 +18,5 @@ pub use certificates::IssuedCertificate;
 pub use entitlement::{Entitlement, Pool};
 pub use header::{ConsumerType, ManifestCdn, ManifestHeader, UpstreamConsumer};
 pub use parse::{ContentError, Item, Manifest, ParseError};
+
+pub(crate) use pool_details::PoolDetails;

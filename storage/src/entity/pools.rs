@@ -17,6 +17,7 @@ pub struct Model {
     pub quantity: i64,
     pub starts_at: Option<TimeDateTimeWithTimeZone>,
     pub ends_at: Option<TimeDateTimeWithTimeZone>,
+    pub details: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -65,6 +65,7 @@ impl PoolReconciler {
                 Column::Quantity,
                 Column::StartsAt,
                 Column::EndsAt,
+                Column::Details,
             ])
             .to_owned();
         Entity::insert_many(changed)

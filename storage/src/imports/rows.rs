@@ -29,6 +29,7 @@ pub(super) fn pool_row(owner: i64, pool: &Pool) -> pools::Model {
         // Compared with what is stored: else a finer time would look like a change every time.
         starts_at: pool.starts_at.map(times::kept),
         ends_at: pool.ends_at.map(times::kept),
+        details: pool.details.clone(),
     }
 }
 

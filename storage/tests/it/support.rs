@@ -109,6 +109,7 @@ pub fn entitlement(name: &str, pool: &str) -> Entitlement {
             // Finer than what PostgreSQL keeps, as some servers write it.
             starts_at: Some(datetime!(2025-01-01 00:00:00.123456789 UTC)),
             ends_at: Some(datetime!(2027-01-01 00:00 UTC)),
+            details: None,
         },
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     auth::Caller,
     cache::{Cached, Question},
     problem::Problem,
+    routes::etag,
     state::AppState,
 };
 
@@ -79,7 +80,7 @@ pub fn unknown() -> Problem {
 /// key: a shared cache never keeps it, a client's own for a minute at most.
 pub fn send(found: &Cached, kind: &'static str, body: Bytes, headers: &HeaderMap) -> Response {
     let etag = &found.answer.etag;
-    let mut response = if matches(headers, etag) {
+    let mut response = if etag::is_known(headers, etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
@@ -112,16 +113,4 @@ pub fn count_read(
         let owner = &found.answer.owner;
         state.audit.key_material_read(&caller.by, owner);
     }
-}
-
-/// `If-None-Match`, compared weakly (RFC 9110, 13.1.2).
-fn matches(headers: &HeaderMap, etag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter();
-    let mut tags = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|v| v.split(','));
-    tags.any(|tag| {
-        let tag = tag.trim();
-        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
-    })
 }
