@@ -28,6 +28,7 @@ mod oauth;
 mod outage;
 mod owners;
 mod problems;
+mod receiver;
 mod slow;
 mod support;
 mod tls;
