@@ -18,6 +18,8 @@ mod client_certificates;
 mod credentials;
 mod desk;
 mod exports;
+mod exports_content;
+mod exports_keys;
 mod fixtures;
 mod imports;
 mod kill;
