@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::run::ExportError;
-use crate::clock::Clock;
+use crate::{clock::Clock, patience::patiently};
 
 /// The algorithms, in the order in which their certificates are served.
 const ALGORITHMS: [(SignatureAlgorithm, KeyKind); 2] = [
@@ -119,7 +119,8 @@ impl SigningCas {
 
 impl Inner {
     async fn find_or_make(&self) -> Result<Arc<SigningCertificates>, ExportError> {
-        let stored = self.store.signing_keys(SigningPurpose::Manifest).await?;
+        let stored = self.store.signing_keys(SigningPurpose::Manifest);
+        let stored = patiently(stored, false).await?;
         let missing: Vec<_> = ALGORITHMS
             .into_iter()
             .filter(|(algorithm, _)| stored.iter().all(|key| key.algorithm != algorithm.name()))

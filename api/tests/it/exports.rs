@@ -180,4 +180,37 @@ both_engines! {
         let problem = strange.assert_problem(409, "manifest-conflict");
         assert_eq!(problem["conflicts"], json!(["SIGNATURE_CONFLICT"]));
     }
+
+    async fn a_client_that_goes_away_leaves_its_place(database: TestDatabase) {
+        let app = TestApp::start_with(database, |config| {
+            config.export.sending = 1;
+            config.export.sending_per_owner = 1;
+        })
+        .await;
+        app.owner("acme").await;
+        app.trust("test.crt", &CA.certificate_pem().unwrap()).await;
+        // More than what two sockets hold.
+        let ids: Vec<String> = (0..200).map(|n| format!("acme-{n}")).collect();
+        let mut about = described("acme", now() - Duration::hours(1), &ids);
+        about.entitlement_data_bytes = 100_000;
+        assert_eq!(app.import("acme", signed_by(&CA, &about), "").await.status, 200);
+        let first = ask(&app, "acme", &json!({}), &app.admin).await;
+        assert_eq!(first.status(), 200);
+        drop(first);
+        let second = export(&app, "acme", &json!({})).await;
+        assert_eq!(files(&second).iter().filter(|(name, _)| name.ends_with(".pem")).count(), 200);
+    }
+
+    async fn without_a_place_to_write_it_nothing_is_sent(database: TestDatabase) {
+        let app = upstream(database, at_cdn(None)).await;
+        let spool = app.state.config.import.spool_dir.clone().unwrap();
+        std::fs::remove_dir_all(&spool).unwrap();
+        let refused = refused(&app, "acme", &json!({})).await;
+        refused.assert_problem(503, "unavailable");
+        assert_eq!(refused.header("retry-after"), "60");
+        std::fs::create_dir(&spool).unwrap();
+        export(&app, "acme", &json!({})).await;
+        let events = app.get("/audit?action=export.create").await.json();
+        assert_eq!(events.as_array().unwrap().len(), 1, "{events}");
+    }
 }
