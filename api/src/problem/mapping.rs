@@ -65,11 +65,11 @@ impl From<StorageError> for Problem {
                 sentence(&format!("{error}. Import a manifest first")),
             ),
             StorageError::Unavailable(error) => unavailable(&error),
+            StorageError::Disk(error) => no_disk(&error),
             StorageError::Uncertain(error) => uncertain(&error),
             StorageError::MasterKey(_)
             | StorageError::Corrupt { .. }
             | StorageError::Database(_)
-            | StorageError::Disk(_)
             | StorageError::Interrupted
             | StorageError::Seal(_) => internal(&error),
         }
@@ -113,7 +113,7 @@ impl From<ImportError> for ImportProblem {
             ImportError::Open(OpenError::Disk(error))
             | ImportError::Verify(VerifyError::Open(OpenError::Disk(error)))
             | ImportError::Parse(ParseError::Open(OpenError::Disk(error)))
-            | ImportError::Disk(error) => unrecorded(internal(&error)),
+            | ImportError::Disk(error) => unrecorded(no_disk(&error)),
             ImportError::Store(error) => {
                 let is_refusal = matches!(
                     error,
@@ -145,7 +145,8 @@ impl From<RegistrationError> for Problem {
                 batch_line(line, &error)
             }
             RegistrationError::Store(error) => error.into(),
-            RegistrationError::Disk(_) | RegistrationError::Interrupted => internal(&error),
+            RegistrationError::Disk(error) => no_disk(&error),
+            RegistrationError::Interrupted => internal(&error),
         }
     }
 }
@@ -182,11 +183,11 @@ fn batch_line(line: u64, error: &dyn std::error::Error) -> Problem {
     Problem::new(status, "batch-line-invalid", title, sentence(&detail)).with("line", line)
 }
 
-/// A temporary file cannot be written. Nothing was sent yet.
+/// A temporary file cannot be written. Nothing was stored or sent yet.
 fn no_disk(error: &std::io::Error) -> Problem {
-    tracing::error!(%error, "an export cannot be written");
-    let detail =
-        "The export cannot be written here at the moment. Nothing was sent. Try again later.";
+    tracing::error!(%error, "a temporary file failed");
+    let detail = "A temporary file cannot be written here at the moment. Nothing was changed or sent. \
+                  Try again later.";
     let title = "The service is not available";
     let status = StatusCode::SERVICE_UNAVAILABLE;
     Problem::new(status, "unavailable", title, detail)
