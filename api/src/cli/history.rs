@@ -1,9 +1,10 @@
-//! `portolan history`: what an owner imported, and undoing it.
+//! `portolan history`: what an owner imported, undoing it, and putting an earlier import back.
 
 use clap::Subcommand;
 use portolan_domain::ids::OwnerKey;
 use portolan_storage::ImportRecord;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{context::Context, entitlement::as_json, error::CliError};
 use crate::view::{self, Timestamp};
@@ -22,6 +23,14 @@ pub enum HistoryCommand {
     },
     /// Take away what an owner has imported, with all its downstream entitlements
     Undo {
+        /// Whose
+        #[arg(long)]
+        owner: OwnerKey,
+    },
+    /// Import an earlier manifest again, one of the last that are kept
+    Restore {
+        /// The import's id, as the list shows it
+        import: Uuid,
         /// Whose
         #[arg(long)]
         owner: OwnerKey,
@@ -51,7 +60,17 @@ pub async fn run(context: &Context, command: &HistoryCommand) -> Result<(), CliE
             );
             context.print(&shown(record)?, || words)
         }
+        HistoryCommand::Restore { import, owner } => restore(context, *import, owner).await,
     }
+}
+
+async fn restore(context: &Context, import: Uuid, owner: &OwnerKey) -> Result<(), CliError> {
+    let state = context.state().await?;
+    state.anchors.reload().await?;
+    let restoring = state.importer.restore(owner, import, context.actor());
+    let record = Box::pin(restoring).await?;
+    let words = line(&record);
+    context.print(&shown(record)?, || words)
 }
 
 fn shown(record: ImportRecord) -> Result<Value, CliError> {

@@ -222,7 +222,7 @@ fn too_many_jobs(most: u64) -> Problem {
          changed. Try again when one of them has ended, or cancel one."
     );
     Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::TOO_MANY_REQUESTS,
         "too-many-jobs",
         title,
         detail,

@@ -146,4 +146,16 @@ async fn an_import_is_undone_and_in_the_history() {
         printed.contains("DELETE") && printed.ends_with("(--limit)"),
         "{printed}"
     );
+    // Newest first: the first import of all is the last one, and its upload is kept.
+    let records = records.as_array().unwrap();
+    let first = records.last().unwrap()["id"].as_str().unwrap();
+    let said = desk
+        .done(&["history", "restore", first, "--owner", "acme"])
+        .await;
+    assert!(said.contains("SUCCESS") && said.contains(first), "{said}");
+    let missing = "00000000-0000-7000-8000-000000000000";
+    let said = desk
+        .refused(1, &["history", "restore", missing, "--owner", "acme"])
+        .await;
+    assert!(said.contains("has no import"), "{said}");
 }

@@ -212,7 +212,7 @@ both_engines! {
             jobs.push(taken(&app, zip.clone(), "?on_same=skip").await);
         }
         let full = enqueue(&app, "acme", manifest("acme", 1), "").await;
-        full.assert_problem(503, "too-many-jobs");
+        full.assert_problem(429, "too-many-jobs");
         assert!(full.header("retry-after").parse::<u64>().is_ok());
         drop(turn);
         let first = ended(&app, &jobs[0]).await;

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PUBLIC = {"get_liveness", "get_readiness", "get_status", "get_openapi"}
-KEY_MATERIAL = {"get_cdn_info", "get_upstream_cert"}
+PUBLIC = {"get_liveness", "get_readiness", "get_status", "get_openapi", "get_signing_ca"}
+KEY_MATERIAL = {"get_cdn_info", "get_upstream_cert", "get_owner_cdn_info"}
 READ = {
     "list_owners",
     "get_owner",
@@ -17,10 +17,42 @@ READ = {
     "list_upstream_consumers",
     "list_upstream_cas",
     "get_upstream_ca",
+    "list_cdns",
+    "get_cdn",
+    "get_owner_cdn",
+    "list_entitlements",
+    "get_entitlement",
+    "list_expirations",
+    "get_job",
 }
-IMPORT = {"create_import"}
-AUDIT = {"list_audit_events"}
-WRITE = {"create_owner", "update_owner", "delete_owner", "create_upstream_ca", "delete_upstream_ca"}
+IMPORT = {
+    "create_import",
+    "create_import_job",
+    "create_import_restore",
+    "delete_import",
+    "delete_job",
+    "create_export",
+    "update_entitlement",
+    "delete_entitlement",
+    "create_entitlement_batch",
+    "update_owner_cdn",
+    "delete_owner_cdn",
+}
+AUDIT = {"list_audit_events", "get_metrics"}
+WRITE = {
+    "create_owner",
+    "update_owner",
+    "delete_owner",
+    "create_upstream_ca",
+    "delete_upstream_ca",
+    "create_cdn",
+    "update_cdn",
+    "delete_cdn",
+    "create_cdn_check",
+}
+# No guess finds the id of a job or an import, nothing may be undone that the others need, and no CDN is
+# named in cdn.check_allow.
+UNGUESSED = {"get_job", "create_import_restore", "delete_import", "create_cdn_check"}
 
 MAY_CALL = {
     "nobody": PUBLIC,
@@ -52,7 +84,7 @@ def faults(role: str, least: int, report: dict, answers: dict, known: set[str]) 
         yield f"{operation} is in the document or in answers.py alone"
     for operation in sorted(known):
         succeeded = successes(answers.get(operation, {}))
-        if operation in allowed and not succeeded:
+        if operation in allowed - UNGUESSED and not succeeded:
             yield f"{operation} never succeeded, so it was hardly tested"
         if operation not in allowed and succeeded:
             yield f"{operation} succeeded {succeeded} times, and the role must not call it"
