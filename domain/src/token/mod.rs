@@ -1,0 +1,12 @@
+//! Tokens: what they say, what a key may sign, and how a child is cut out of its parent. Pure: encoding
+//! and signatures are the caller's.
+
+mod claims;
+mod kind;
+mod narrow;
+mod scope;
+
+pub use claims::{Claims, CollectionRef, FlatManagerClaims, RefTokenClaims};
+pub use kind::{TokenAlgorithm, TokenKind};
+pub use narrow::{FailedClaim, Subset, narrow, narrow_flat_manager};
+pub use scope::Scope;
