@@ -4,9 +4,13 @@
 mod claims;
 mod kind;
 mod narrow;
+mod revocation;
 mod scope;
 
 pub use claims::{Claims, CollectionRef, FlatManagerClaims, RefTokenClaims};
 pub use kind::{TokenAlgorithm, TokenKind};
 pub use narrow::{FailedClaim, Subset, narrow, narrow_flat_manager};
+pub use revocation::{
+    InvalidName, Revocation, RevocationSet, Revoked, RevokedHolder, RevokedId, RevokedName,
+};
 pub use scope::Scope;
