@@ -32,10 +32,10 @@ both_engines! {
         let store = database.store.clone().with_outbox(ALL);
         let revoked = by().did("credential.revoke").on("k");
         let events = vec![
-            of_acme("entitlement.delete").on("e1"),
-            of_acme("entitlement.delete").on("e2").ended(Outcome::Refused),
-            of_acme("entitlement.batch").detail("3 created, 1 updated, 40 removed"),
-            of_acme("entitlement.batch").detail("3 created, 0 removed"),
+            of_acme("entitlement.revoke").on("e1").revoking(1),
+            of_acme("entitlement.revoke").on("e2").revoking(1).ended(Outcome::Refused),
+            of_acme("entitlement.register").revoking(40),
+            of_acme("entitlement.register").on("e3"),
             // One for each owner that it was bound to.
             revoked.clone().of_owner(&id("acme")),
             revoked.of_owner(&id("other")),
@@ -65,7 +65,7 @@ both_engines! {
     async fn a_message_is_one_takers_until_its_lease_ends(database: TestDatabase) {
         let store = database.store.clone().with_outbox(ALL);
         for number in 0..40 {
-            let event = of_acme("entitlement.delete").on(format!("e{number}"));
+            let event = of_acme("entitlement.revoke").on(format!("e{number}")).revoking(1);
             store.record_events(vec![event]).await.unwrap();
         }
         let takers = (0..4).map(|_| {
