@@ -129,7 +129,9 @@ impl RevocationSet {
 
     /// What it hits, too, needs no entry of its own.
     fn learn_issued_before(&mut self, instant: OffsetDateTime) {
-        let latest = self.issued_before.map_or(instant, |known| known.max(instant));
+        let latest = self
+            .issued_before
+            .map_or(instant, |known| known.max(instant));
         self.issued_before = Some(latest);
         for holders in [&mut self.subs, &mut self.users] {
             holders.retain(|_, holder| holder.before >= latest);
@@ -152,11 +154,15 @@ impl RevocationSet {
         };
         let is_until = |holder: Option<&RevokedHolder>| {
             holder.is_some_and(|holder| {
-                claims.iat.is_none_or(|iat| nanoseconds(iat) <= holder.before.unix_timestamp_nanos())
+                claims
+                    .iat
+                    .is_none_or(|iat| nanoseconds(iat) <= holder.before.unix_timestamp_nanos())
             })
         };
         let is_before = |instant: OffsetDateTime| {
-            claims.iat.is_none_or(|iat| nanoseconds(iat) < instant.unix_timestamp_nanos())
+            claims
+                .iat
+                .is_none_or(|iat| nanoseconds(iat) < instant.unix_timestamp_nanos())
         };
         has_id(&claims.jti)
             || has_id(&claims.root_jti)
@@ -167,9 +173,15 @@ impl RevocationSet {
 
     /// The revoked ids that still matter, of which this node has learned since an instant, in order.
     #[must_use]
-    pub fn jtis(&self, since: Option<OffsetDateTime>, now: OffsetDateTime) -> Vec<(&str, RevokedId)> {
+    pub fn jtis(
+        &self,
+        since: Option<OffsetDateTime>,
+        now: OffsetDateTime,
+    ) -> Vec<(&str, RevokedId)> {
         let matters = |id: &RevokedId| id.expires_at.is_none_or(|end| end > now);
-        sorted(&self.jtis, |id| matters(id) && is_since(id.learned_at, since))
+        sorted(&self.jtis, |id| {
+            matters(id) && is_since(id.learned_at, since)
+        })
     }
 
     /// The revoked subjects, likewise.
@@ -204,7 +216,9 @@ fn is_since(learned_at: OffsetDateTime, since: Option<OffsetDateTime>) -> bool {
 
 fn sorted<T: Copy>(entries: &HashMap<String, T>, wanted: impl Fn(&T) -> bool) -> Vec<(&str, T)> {
     let wanted = entries.iter().filter(|(_, entry)| wanted(entry));
-    let mut found: Vec<_> = wanted.map(|(name, entry)| (name.as_str(), *entry)).collect();
+    let mut found: Vec<_> = wanted
+        .map(|(name, entry)| (name.as_str(), *entry))
+        .collect();
     found.sort_unstable_by_key(|(name, _)| *name);
     found
 }
@@ -253,7 +267,12 @@ mod tests {
 
     #[test]
     fn an_id_hits_its_token_and_those_whose_first_parent_it_is() {
-        for (jti, hit) in [("child", true), ("parent", true), ("chil", false), ("", false)] {
+        for (jti, hit) in [
+            ("child", true),
+            ("parent", true),
+            ("chil", false),
+            ("", false),
+        ] {
             assert_eq!(set(Revoked::Jti(name(jti))).hits(&issued(0)), hit, "{jti}");
         }
         let without = Claims {
@@ -310,7 +329,10 @@ mod tests {
         set.learn(older, NOW);
         assert!(set.hits(&issued(0)), "an older one takes nothing back");
         set.learn(revocation(Revoked::IssuedBefore(NOW + Duration::HOUR)), NOW);
-        assert!(set.subs(None).is_empty(), "all that it hits is hit otherwise");
+        assert!(
+            set.subs(None).is_empty(),
+            "all that it hits is hit otherwise"
+        );
         set.learn(revocation(Revoked::IssuedBefore(NOW - Duration::HOUR)), NOW);
         assert!(set.hits(&issued(0)));
     }
