@@ -12,5 +12,7 @@ pub mod metrics;
 pub mod owner_cdn;
 pub mod owners;
 pub mod service;
+pub mod tokens;
 pub mod upstream_cas;
 pub mod upstream_consumers;
+pub mod well_known;
