@@ -6,7 +6,7 @@ use axum::http::{
 };
 use portolan_domain::{
     archive::OpenError, build::BuildError, conflict::Conflict, manifest::ParseError,
-    trust::VerifyError,
+    token::FailedClaim, trust::VerifyError,
 };
 use portolan_storage::{LineRefusal, StorageError};
 use serde_json::Value;
@@ -213,6 +213,17 @@ pub fn invalid_token(detail: &str) -> Problem {
     Problem::new(status, "invalid-token", title, detail).header(WWW_AUTHENTICATE, challenge)
 }
 
+/// 403 of a route that carries its own token: each claim that is not enough, and why.
+pub fn token_insufficient(claims: &[FailedClaim]) -> Problem {
+    let reasons = claims
+        .iter()
+        .map(|one| format!("{}: {}", one.claim, one.reason));
+    let detail = reasons.collect::<Vec<_>>().join("; ");
+    let (title, status) = ("The token is not enough", StatusCode::FORBIDDEN);
+    Problem::new(status, "token-insufficient", title, sentence(&detail))
+        .with("failed", failed(claims))
+}
+
 impl From<SigningError> for Problem {
     fn from(error: SigningError) -> Self {
         match error {
@@ -237,13 +248,7 @@ impl From<SigningError> for Problem {
 impl From<SubsetError> for Problem {
     fn from(error: SubsetError) -> Self {
         match error {
-            SubsetError::Insufficient(ref claims) => Self::new(
-                StatusCode::FORBIDDEN,
-                "token-insufficient",
-                "The parent token is not enough",
-                sentence(&error.to_string()),
-            )
-            .with("failed", failed(claims)),
+            SubsetError::Insufficient(claims) => token_insufficient(&claims),
             SubsetError::RevocationsUnknown => {
                 let detail = "The database has not answered for a minute, so that which tokens were \
                               revoked is not known. No token is made meanwhile. Try again soon.";
@@ -404,7 +409,7 @@ fn uncertain(error: &dyn std::error::Error) -> Problem {
 }
 
 /// What failed is for the log alone.
-fn internal(error: &dyn std::error::Error) -> Problem {
+pub fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(error = chain(error), "a request failed");
     let detail =
         "Something failed here; nothing was changed. The log has more under the request's id.";

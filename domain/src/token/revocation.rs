@@ -138,10 +138,12 @@ impl RevocationSet {
         }
     }
 
-    /// Forgets the ids whose tokens have all ended by then.
-    pub fn forget(&mut self, ended_at: OffsetDateTime) {
+    /// Forgets the ids whose tokens have all ended by then; whether there were any.
+    pub fn forget(&mut self, ended_at: OffsetDateTime) -> bool {
+        let before = self.jtis.len();
         self.jtis
             .retain(|_, id| id.expires_at.is_none_or(|end| end > ended_at));
+        self.jtis.len() < before
     }
 
     /// Whether a token with these claims was revoked. One that does not say when it was issued counts as
