@@ -118,13 +118,13 @@ fn list(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
     subsequence(of.to_vec(), 0..=2).prop_map(owned)
 }
 
-fn scopes() -> impl Strategy<Value = Vec<Scope>> {
+fn scopes(least: usize) -> impl Strategy<Value = Vec<Scope>> {
     let words = ["build", "download", "odd"].map(|word| Scope::from(word.to_owned()));
-    subsequence(words.to_vec(), 0..=3)
+    subsequence(words.to_vec(), least..=3)
 }
 
 fn refs() -> impl Strategy<Value = Option<Vec<CollectionRef>>> {
-    option::of(subsequence(REFS.map(a_ref).to_vec(), 0..=2))
+    option::weighted(0.4, subsequence(REFS.map(a_ref).to_vec(), 0..=2))
 }
 
 fn one(of: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
@@ -135,8 +135,8 @@ fn parents() -> impl Strategy<Value = Claims> {
     let lists = (list(&PREFIXES), list(&APPS), list(&REPOS), list(&BRANCHES));
     let rest = (
         select(&SUBS[..]),
-        0..100_i64,
-        scopes(),
+        60..100_i64,
+        scopes(2),
         refs(),
         one(&USERS),
         one(&REPOS),
@@ -161,16 +161,16 @@ fn parents() -> impl Strategy<Value = Claims> {
 
 fn requests() -> impl Strategy<Value = Subset> {
     let lists = (
-        option::of(list(&PREFIXES)),
-        option::of(list(&APPS)),
-        option::of(list(&REPOS)),
-        option::of(list(&BRANCHES)),
+        option::weighted(0.4, list(&PREFIXES)),
+        option::weighted(0.4, list(&APPS)),
+        option::weighted(0.4, list(&REPOS)),
+        option::weighted(0.4, list(&BRANCHES)),
     );
-    let duration = prop_oneof![4 => 0..120_i64, 1 => any::<i64>(), 1 => Just(-5)];
+    let duration = prop_oneof![4 => 0..110_i64, 1 => any::<i64>(), 1 => Just(-5)];
     let rest = (
         select(&SUBS[..]),
         duration,
-        scopes(),
+        scopes(0),
         refs(),
         one(&USERS),
         one(&REPOS),

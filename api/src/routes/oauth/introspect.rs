@@ -121,7 +121,7 @@ type Unkept<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
     )
 )]
 pub async fn create_introspection(
-    _: Introspector,
+    _asking: Introspector,
     State(state): State<AppState>,
     Form(asked): Form<IntrospectToken>,
 ) -> Result<Unkept<Introspection>, Problem> {

@@ -52,7 +52,7 @@ pub struct FlatManagerToken {
     )
 )]
 pub async fn list_flat_manager_tokens(
-    _: TokenManager,
+    _manager: TokenManager,
     State(state): State<AppState>,
     Json(asked): Json<TokenIds>,
 ) -> Result<Json<Vec<FlatManagerToken>>, Problem> {
