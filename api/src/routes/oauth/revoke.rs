@@ -85,7 +85,7 @@ async fn revoker(
         return Ok(caller.holder(token, state));
     }
     let caller = caller.issuer(state).await.map_err(|problem| {
-        if problem.status().is_server_error() {
+        if ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&problem.status()) {
             return problem;
         }
         unsupported(
