@@ -19,6 +19,7 @@ mod cli;
 mod cli_access;
 mod cli_cdns;
 mod cli_entitlements;
+mod cli_tokens;
 mod client_certificates;
 mod credentials;
 mod desk;

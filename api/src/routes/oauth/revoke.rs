@@ -26,7 +26,7 @@ pub struct RevokeToken {
     _hint: Option<String>,
 }
 
-/// Revokes a token, and every token that was made from it. Whoever holds it may. A child of flat-manager's
+/// Revokes a token; a first parent with every token that was made from it. Whoever holds it may. A child of flat-manager's
 /// has its parent's id, so that with it the parent would be revoked: for that, the caller must be an
 /// issuer. A token that does not count, whatever the reason, needs no revocation.
 #[utoipa::path(
