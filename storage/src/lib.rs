@@ -30,11 +30,13 @@ mod generation;
 mod ids;
 mod imports;
 mod instance;
+mod issued_tokens;
 mod jobs;
 mod master_key;
 mod outbox;
 mod owner_cdn;
 mod owners;
+mod revocations;
 mod rotate;
 mod seal;
 mod signing_keys;
@@ -42,6 +44,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod times;
+mod token_keys;
 mod uploads;
 mod upstream_cas;
 mod upstream_consumers;
@@ -63,18 +66,22 @@ pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
+pub use generation::Generations;
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,
 };
+pub use issued_tokens::IssuedToken;
 pub use jobs::{Job, JobClaim, JobOutcome, JobRequest, JobState};
 pub use master_key::MasterKey;
 pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
+pub use revocations::{KnownToken, NewRevocation, RevocationPage};
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};
+pub use token_keys::{KeyListing, KeyState, KeyTurn, TokenKey, TokenKeys};
 pub use uploads::KeptUpload;
 pub use upstream_cas::StoredCa;
 pub use upstream_consumers::{RecordedCa, StoredConsumer};

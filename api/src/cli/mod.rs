@@ -28,6 +28,8 @@ mod owner;
 mod plan;
 mod remote;
 mod serve;
+mod signing_key;
+mod token;
 mod webhook;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
@@ -109,6 +111,12 @@ enum Command {
     /// API keys, OAuth consumers and client certificates: who may call
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The keys that sign tokens
+    #[command(subcommand)]
+    SigningKey(signing_key::SigningKeyCommand),
+    /// Tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// The master key, which seals all private keys in the database
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
@@ -208,6 +216,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Ca(command) => ca::run(context, &command).await,
         Command::Cdn(command) => cdn::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
+        Command::SigningKey(command) => signing_key::run(context, &command).await,
+        Command::Token(command) => token::run(context, &command).await,
         Command::Job(command) => job::run(context, &command).await,
         Command::Db(command) => db::run(context, &command).await,
         Command::Config(ConfigCommand::Check) => {

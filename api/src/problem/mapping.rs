@@ -1,5 +1,7 @@
 //! The one place where errors of the layers below become HTTP. Every variant is decided here.
 
+mod tokens;
+
 use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use portolan_domain::{
     archive::OpenError, build::BuildError, conflict::Conflict, manifest::ParseError,
@@ -10,6 +12,8 @@ use serde_json::Value;
 
 use super::Problem;
 use crate::{export::ExportError, import::ImportError, registration::RegistrationError};
+
+pub use tokens::{invalid_token, token_insufficient};
 
 /// A refused import.
 pub struct ImportProblem {
@@ -320,7 +324,7 @@ fn uncertain(error: &dyn std::error::Error) -> Problem {
 }
 
 /// What failed is for the log alone.
-fn internal(error: &dyn std::error::Error) -> Problem {
+pub fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(error = chain(error), "a request failed");
     let detail =
         "Something failed here; nothing was changed. The log has more under the request's id.";
