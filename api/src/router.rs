@@ -94,6 +94,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::owner_cdn::router())
         .merge(routes::entitlements::router())
         .merge(routes::tokens::router())
+        .merge(routes::oauth::router())
+        .merge(routes::revocations::router())
         .merge(routes::well_known::router())
         .merge(routes::audit::router())
         .merge(routes::expirations::router())

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::Problem;
 use crate::{export::ExportError, import::ImportError, registration::RegistrationError};
 
-pub use tokens::invalid_token;
+pub use tokens::{invalid_token, token_insufficient};
 
 /// A refused import.
 pub struct ImportProblem {
@@ -323,7 +323,7 @@ fn uncertain(error: &dyn std::error::Error) -> Problem {
 }
 
 /// What failed is for the log alone.
-fn internal(error: &dyn std::error::Error) -> Problem {
+pub fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(error = chain(error), "a request failed");
     let detail =
         "Something failed here; nothing was changed. The log has more under the request's id.";

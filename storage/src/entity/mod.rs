@@ -19,6 +19,7 @@ pub mod manifest_files;
 pub mod oauth_nonces;
 pub mod owners;
 pub mod pools;
+pub mod revocations;
 pub mod signing_keys;
 pub mod upload_pieces;
 pub mod uploads;
