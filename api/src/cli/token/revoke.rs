@@ -15,7 +15,7 @@ use crate::{
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub struct RevokeArgs {
-    /// The token of this id, and all that were made from it
+    /// The token of this id, and all whose first parent it is
     #[arg(long, value_parser = name)]
     jti: Option<RevokedName>,
     /// Tokens with exactly this subject that were issued until now

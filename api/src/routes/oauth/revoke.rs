@@ -26,7 +26,7 @@ pub struct RevokeToken {
     _hint: Option<String>,
 }
 
-/// Revokes a token, and every token that was made from it. Whoever holds it may. A child of flat-manager's
+/// Revokes a token; a first parent with every token that was made from it. Whoever holds it may. A child of flat-manager's
 /// has its parent's id, so that with it the parent would be revoked: for that, the caller must be an
 /// issuer. A token that does not count, whatever the reason, needs no revocation.
 #[utoipa::path(
@@ -85,7 +85,7 @@ async fn revoker(
         return Ok(caller.holder(token, state));
     }
     let caller = caller.issuer(state).await.map_err(|problem| {
-        if problem.status().is_server_error() {
+        if ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&problem.status()) {
             return problem;
         }
         unsupported(

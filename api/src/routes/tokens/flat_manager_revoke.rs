@@ -15,8 +15,8 @@ use crate::{
 /// Ids in one request at most: each has a row in the audit log.
 const MOST: usize = 5000;
 
-/// Revokes the tokens of these ids, and every token that was made from them, all or none. One that nobody
-/// knows is revoked, too.
+/// Revokes the tokens of these ids, and every token whose first parent is one of them, all or none. One
+/// that nobody knows is revoked, too.
 #[utoipa::path(
     post,
     path = "/api/v1/tokens/revoke",

@@ -22,7 +22,7 @@ const AHEAD: Duration = Duration::minutes(5);
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RevokeTokens {
-    /// The token of this id, and every token that was made from it.
+    /// The token of this id, and every token whose first parent it is.
     jti: Option<String>,
     /// Tokens with exactly this subject that were issued until now.
     sub: Option<String>,
