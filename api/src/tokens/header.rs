@@ -51,10 +51,7 @@ impl Header {
             ("x5u", header.x5u),
             ("jwk", header.jwk),
         ];
-        match refused
-            .into_iter()
-            .find(|(_, is)| *is == Presence::Present)
-        {
+        match refused.into_iter().find(|(_, is)| *is == Presence::Present) {
             Some((name, _)) => Err(InvalidToken::Header(name)),
             None => Ok(header),
         }
