@@ -22,6 +22,7 @@ mod distinguished_names;
 mod limits;
 mod properties;
 mod seeds;
+mod signed_urls;
 mod support;
 mod verify_issued;
 mod verify_legacy;
