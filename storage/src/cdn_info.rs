@@ -9,7 +9,10 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use time::OffsetDateTime;
 
 use crate::{
-    entity::{cdns, downstream_entitlements, entitlements, owners, upstream_consumers},
+    cdn_signing::CdnSigner,
+    entity::{
+        cdns, downstream_entitlements, entitlements, owners, signing_profiles, upstream_consumers,
+    },
     error::{Result, StorageError},
     owner_cdn::Said,
     seal::{Place, SealingKey},
@@ -62,6 +65,8 @@ pub struct EntitlementAnswer {
     pub ca: Option<RecordedCa>,
     /// The upstream certificate; none where the manifest had none.
     pub certificate: Option<StoredCertificate>,
+    /// What signs URLs of this CDN for the owner, where something does.
+    pub signer: Option<CdnSigner>,
 }
 
 /// Of whom an answer is: who asked for what, and which upstream entitlement is behind it.
@@ -154,13 +159,19 @@ impl Store {
             .one(&self.database)
             .await?
             .ok_or_else(|| StorageError::WithoutImport(key.clone()))?;
+        let (cdn, profile) = resolve_signing_cdn(&self.database, &owner, Some(&consumer)).await?;
+        let signer = match profile {
+            Some(profile) => self.owner_signer(&owner, &profile).await?,
+            None => None,
+        };
         Ok(EntitlementAnswer {
             id,
             owner: key,
             pool_id: upstream.as_ref().map(|row| row.pool_id.clone()),
             upstream_id: upstream.as_ref().map(|row| row.id.clone()),
             consumer_uuid: consumer.uuid.clone(),
-            cdn: resolve_cdn(&self.database, &owner, Some(&consumer)).await?,
+            cdn,
+            signer,
             ca: recorded_ca(&consumer)?,
             certificate: match upstream {
                 Some(row) => self.certificate(&owner, row)?,
@@ -236,13 +247,25 @@ pub(crate) async fn find_cdn(
     Ok(found.into_iter().nth(operators.unwrap_or(0)))
 }
 
-/// Where an owner's content is now: the one place that decides it. A URL that was given counts; else the label is followed; else
-/// the default. The operator's CDN of the label, or else of the URL, may bring its own certificate.
+/// Where an owner's content is now.
 pub(crate) async fn resolve_cdn(
     connection: &impl ConnectionTrait,
     owner: &owners::Model,
     consumer: Option<&upstream_consumers::Model>,
 ) -> Result<CdnAnswer> {
+    let (cdn, _) = resolve_signing_cdn(connection, owner, consumer).await?;
+    Ok(cdn)
+}
+
+/// Where an owner's content is now, and how URLs there are signed: the one place that decides it. A URL
+/// that was given counts; else the label is followed; else the default. The operator's CDN of the label, or
+/// else of the URL, may bring its own certificate. Signed are URLs of the operator's CDNs at that very URL,
+/// whatever the label: no key signs for a host that it is not for.
+async fn resolve_signing_cdn(
+    connection: &impl ConnectionTrait,
+    owner: &owners::Model,
+    consumer: Option<&upstream_consumers::Model>,
+) -> Result<(CdnAnswer, Option<signing_profiles::Model>)> {
     let said = Said::about(owner, consumer);
     let labelled = match &said.label {
         Some(label) => find_cdn(connection, owner.id, label).await?,
@@ -251,31 +274,36 @@ pub(crate) async fn resolve_cdn(
     let followed = labelled.as_ref().map(|cdn| cdn.url.clone());
     let url = said.url.or(followed);
     let url = url.unwrap_or_else(|| DEFAULT_CDN_URL.to_owned());
-    let operators = labelled.filter(|cdn| cdn.owner_id.is_none());
-    let certificate = match operators.and_then(|cdn| cdn.certificate) {
-        Some(certificate) => Some(certificate),
-        None => certificate_of_url(connection, &url).await?,
-    };
-    Ok(CdnAnswer {
+    let labelled = labelled.filter(|cdn| cdn.owner_id.is_none());
+    let mut there = operators_at(connection, &url).await?;
+    // The labelled one first, then by label.
+    there.sort_by_key(|(cdn, _)| labelled.as_ref().is_none_or(|own| own.id != cdn.id));
+    let certificate = labelled.and_then(|cdn| cdn.certificate);
+    let certificate =
+        certificate.or_else(|| there.iter().find_map(|(cdn, _)| cdn.certificate.clone()));
+    let profile = there.into_iter().find_map(|(_, profile)| profile);
+    let cdn = CdnAnswer {
         url,
         label: said.label,
         certificate,
-    })
+    };
+    Ok((cdn, profile))
 }
 
-async fn certificate_of_url(
+/// The operator's CDNs at a URL, by label.
+async fn operators_at(
     connection: &impl ConnectionTrait,
     url: &str,
-) -> Result<Option<String>> {
+) -> Result<Vec<(cdns::Model, Option<signing_profiles::Model>)>> {
     let Ok(url) = CdnUrl::from_stored(url) else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let found = cdns::Entity::find()
+        .find_also_related(signing_profiles::Entity)
         .filter(cdns::Column::NormalizedUrl.eq(url.normalized()))
         .filter(cdns::Column::OwnerId.is_null())
-        .filter(cdns::Column::Certificate.is_not_null())
         .order_by_asc(cdns::Column::Label)
-        .one(connection)
+        .all(connection)
         .await?;
-    Ok(found.and_then(|cdn| cdn.certificate))
+    Ok(found)
 }

@@ -18,6 +18,7 @@
 
 mod audit;
 mod cdn_info;
+mod cdn_signing;
 mod cdns;
 mod credentials;
 mod downstream;
@@ -51,6 +52,7 @@ pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
 pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
+pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,

@@ -15,7 +15,9 @@ mod terms;
 
 pub use self::{
     path::{ContentPath, InvalidPath, PathPrefix},
-    profile::{InvalidProfile, SigningHash, SigningKind, SigningProfile, SigningSecret},
+    profile::{
+        InvalidProfile, SigningAllow, SigningHash, SigningKind, SigningProfile, SigningSecret,
+    },
     signer::{Cookie, SignedPrefix, SigningError, UrlSigner},
     terms::{InvalidTerms, Terms},
 };

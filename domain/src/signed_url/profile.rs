@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use openssl::error::ErrorStack;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use super::PathPrefix;
+use crate::ids::OwnerKey;
 
 /// How a CDN wants its URLs signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -42,6 +44,16 @@ pub enum SigningHash {
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(Zeroizing<String>);
 
+/// What may be signed for an owner: everything below a prefix.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningAllow {
+    /// The owner.
+    pub owner: OwnerKey,
+    /// The prefix.
+    pub prefix: PathPrefix,
+}
+
 /// What a CDN believes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningProfile {
@@ -56,7 +68,7 @@ pub struct SigningProfile {
 }
 
 /// Why nothing can be signed with a profile. The key itself is left out.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidProfile {
     /// Not the key that the kind wants.
     #[error("the secret of {kind} must be {rule}")]
@@ -75,9 +87,9 @@ pub enum InvalidProfile {
     /// The CDN's URL is none.
     #[error("the URL of the CDN is none")]
     Url,
-    /// OpenSSL could not take the key.
-    #[error("the key cannot be used")]
-    OpenSsl(#[source] ErrorStack),
+    /// There is no key, or one of another kind.
+    #[error("the secret is missing: one that is there is kept only where the kind stays")]
+    NoSecret,
 }
 
 impl SigningKind {
