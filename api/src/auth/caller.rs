@@ -30,6 +30,8 @@ pub struct Manager(pub Caller);
 pub struct Reader(pub Caller);
 /// `auditor`, `manager` or `admin`: who reads everything else.
 pub struct Viewer(pub Caller);
+/// `issuer` or `admin`: who makes tokens and grants, and signs URLs.
+pub struct Issuer(pub Caller);
 /// `auditor` or `admin`: who reads what everybody did.
 pub struct Auditor(pub Caller);
 
@@ -112,4 +114,5 @@ by_role!(Admin, Admin);
 by_role!(Manager, Admin, Manager);
 by_role!(Reader, Admin, Manager, Proxy);
 by_role!(Viewer, Admin, Manager, Auditor);
+by_role!(Issuer, Admin, Issuer);
 by_role!(Auditor, Admin, Auditor);

@@ -3,6 +3,7 @@
 
 mod body;
 mod cdn_url;
+mod content_path;
 mod dialect;
 mod instant;
 mod owner;
@@ -13,6 +14,7 @@ mod span;
 
 pub use body::Json;
 pub use cdn_url::parse_cdn_url;
+pub use content_path::parse_path;
 pub use dialect::{Dialect, Shaped};
 pub use instant::Instant;
 pub use owner::OwnerPath;

@@ -4,6 +4,7 @@ mod drain;
 mod mapping;
 mod middleware;
 mod responses;
+mod signing;
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},

@@ -12,5 +12,6 @@ pub mod metrics;
 pub mod owner_cdn;
 pub mod owners;
 pub mod service;
+pub mod signed_urls;
 pub mod upstream_cas;
 pub mod upstream_consumers;

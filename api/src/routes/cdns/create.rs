@@ -5,7 +5,7 @@ use portolan_domain::ids::CdnLabel;
 use serde::{Deserialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
-use super::{body::parse_certificate, view::Cdn};
+use super::{body::parse_certificate, signing::NewSigning, view::Cdn};
 use crate::{
     auth::Admin,
     extract::{Dialect, Json, Shaped, parse_cdn_url},
@@ -30,6 +30,9 @@ pub struct NewCdn {
     /// Its own certificates, PEM: proxies trust these there, and not the CA that signed the manifest.
     #[serde(default)]
     certificate: Option<String>,
+    /// How its URLs are signed.
+    #[serde(default)]
+    signing: Option<NewSigning>,
     /// Taken and not read: Candlepin's clients send it.
     #[serde(default)]
     #[schema(value_type = Value, required = false)]
@@ -77,6 +80,7 @@ pub async fn create_cdn(
         name: new.name.map(DisplayName::into),
         url: parse_cdn_url("The field url", &new.url, state.config.import.http_cdn())?,
         certificate: certificate.transpose()?,
+        signing: new.signing.map(NewSigning::parse).transpose()?,
     };
     let created = state.store.create_cdn(&new, &caller.by).await?;
     state.cache.changed_all();
