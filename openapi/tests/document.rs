@@ -111,6 +111,7 @@ fn every_operation_is_called_by_a_test_over_http() {
         "owners",
         "problems",
         "restores",
+        "signed_urls",
     ];
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/tests/it");
     let read = |name: &&str| std::fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();

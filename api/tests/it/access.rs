@@ -16,7 +16,7 @@ enum Rule {
 }
 
 fn rule(operation: &str) -> Rule {
-    use Role::{Admin, Auditor, Manager, Proxy};
+    use Role::{Admin, Auditor, Issuer, Manager, Proxy};
     match operation {
         "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca" => {
             Rule::Public
@@ -48,6 +48,7 @@ fn rule(operation: &str) -> Rule {
         | "get_cdn"
         | "get_owner_cdn"
         | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
+        "create_signed_urls" => Rule::Roles(&[Admin, Issuer]),
         "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" | "get_owner_cdn_info" => {
             Rule::Roles(&[Admin, Manager, Proxy])
