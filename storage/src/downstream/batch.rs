@@ -189,7 +189,7 @@ impl BatchTransaction {
             counts.created, counts.updated, counts.removed
         );
         let event = by.did("entitlement.register").of_owner(&self.owner_key);
-        let event = event.detail(detail).times(changes);
+        let event = event.detail(detail).times(changes).revoking(counts.removed);
         self.transaction.commit(event).await?;
         Ok(counts)
     }

@@ -14,7 +14,7 @@ use time::macros::datetime;
 
 use crate::{
     raw::Raw,
-    support::{Case, by, cdn, create_owners, entitlement, id, url},
+    support::{Case, NOW, by, cdn, create_owners, entitlement, id, url},
 };
 
 both_engines! {
@@ -96,7 +96,7 @@ both_engines! {
         case.header.cdns = vec![cdn("mirror", "https://manifest.example.com")];
         case.import(store).await.unwrap();
         assert_eq!(now(&database).await, set, "the import's label is not beside the setting's URL");
-        let answer = store.entitlement_answer(&id("e1")).await.unwrap().unwrap();
+        let answer = store.entitlement_answer(&id("e1"), NOW).await.unwrap().unwrap();
         assert_eq!((answer.cdn.url, answer.cdn.label), (set.0.clone(), None));
         let shown = store.upstream_consumer(&acme).await.unwrap().unwrap();
         assert_eq!(shown.cdn.url, set.0);
@@ -152,6 +152,23 @@ both_engines! {
         let nobody = set("nobody", "mirror").await.unwrap_err();
         assert!(matches!(nobody, StorageError::NotFound { what: "owner", .. }), "{nobody:?}");
         assert_eq!(now(&database).await.0, "https://mirror.example.com");
+    }
+
+    async fn of_deleting_a_cdn_and_pointing_somebody_at_it_one_is_refused(database: TestDatabase) {
+        let store = &database.store;
+        create_owners(store, &["acme"]).await;
+        let (acme, who) = (id("acme"), by());
+        let (label, follow) = (id("mirror"), CdnSetting::Label(id("mirror")));
+        for _ in 0..20 {
+            store.create_cdn(&new("mirror", "https://mirror.example.com"), &who).await.unwrap();
+            let (deleted, set) = tokio::join!(
+                store.delete_cdn(&label, &who),
+                store.set_owner_cdn(&acme, &follow, &who)
+            );
+            assert_ne!(deleted.is_ok(), set.is_ok(), "{deleted:?} {set:?}");
+            store.reset_owner_cdn(&acme, &who).await.unwrap();
+            store.delete_cdn(&label, &who).await.unwrap();
+        }
     }
 
     async fn a_cdn_that_is_followed_is_not_deleted(database: TestDatabase) {
