@@ -36,6 +36,7 @@ mod master_key;
 mod outbox;
 mod owner_cdn;
 mod owners;
+mod resolve_cdn;
 mod rotate;
 mod seal;
 mod signing_keys;
@@ -51,7 +52,7 @@ mod write;
 pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
-pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
+pub use cdn_info::{EntitlementAnswer, StoredCertificate};
 pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
@@ -74,6 +75,7 @@ pub use master_key::MasterKey;
 pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
+pub use resolve_cdn::CdnAnswer;
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};

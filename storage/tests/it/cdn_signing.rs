@@ -87,11 +87,12 @@ both_engines! {
         assert_eq!((signer.profile.secret.expose(), signer.allow.len()), ("next", 0));
         // Copied to another CDN it does not open.
         create(store, "n", "https://n.example", Some(nginx(Some("its"), &[]))).await;
-        let copy = "UPDATE signing_profiles SET secret_sealed = (SELECT max(secret_sealed) FROM signing_profiles)";
-        Raw::of(&database).await.run(copy).await;
+        let first = "SELECT secret_sealed FROM signing_profiles ORDER BY cdn_id LIMIT 1";
+        let copy = format!("UPDATE signing_profiles SET secret_sealed = ({first})");
+        Raw::of(&database).await.run(&copy).await;
         let other = store.cdn(&id("n")).await.unwrap();
-        let opened = [store.cdn_signer(&cdn).await, store.cdn_signer(&other).await];
-        assert_eq!(opened.iter().filter(|o| matches!(o, Err(StorageError::Corrupt { .. }))).count(), 1);
+        let opened = store.cdn_signer(&other).await;
+        assert!(matches!(opened, Err(StorageError::Corrupt { .. })), "{opened:?}");
     }
 
     async fn what_nothing_can_be_signed_with_changes_nothing(database: TestDatabase) {

@@ -1,23 +1,26 @@
 //! How URLs of a CDN of the operator's are signed: with which key, sealed by the instance's data key, and
 //! for which owners.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use portolan_domain::signed_url::{
-    InvalidProfile, PathPrefix, SigningAllow, SigningHash, SigningKind, SigningProfile,
-    SigningSecret, UrlSigner,
+    InvalidProfile, SigningAllow, SigningHash, SigningKind, SigningProfile, SigningSecret,
+    UrlSigner,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Set,
-    sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict,
 };
 
+pub(crate) use self::rows::signings;
+use self::rows::{allow, allows, opened, place};
 use crate::{
     audit::{Actor, Event},
     cdns::Cdn,
     entity::{cdns, owners, signing_allows, signing_profiles},
     error::{Result, StorageError},
-    seal::{Place, SealingKey},
+    seal::SealingKey,
     store::{Store, owner_not_found},
     write::WriteTransaction,
 };
@@ -130,7 +133,7 @@ impl Store {
                 (None, Some(row)) if row.kind == change.kind.as_str() => {
                     opened(&instance, row)?.secret
                 }
-                (None, _) => return Err(InvalidProfile::NoSecret.into()),
+                (None, _) => return Err(StorageError::CdnSigning(InvalidProfile::NoSecret)),
             },
         };
         // What nothing could be signed with is not kept.
@@ -203,105 +206,4 @@ async fn replace_allows(
         row.insert(&**transaction).await?;
     }
     Ok(())
-}
-
-/// What may be known of how the URLs of these CDNs are signed, by CDN.
-pub(crate) async fn signings(
-    connection: &impl ConnectionTrait,
-    cdns: &[i64],
-) -> Result<BTreeMap<i64, CdnSigning>> {
-    let rows = signing_profiles::Entity::find()
-        .filter(signing_profiles::Column::CdnId.is_in(cdns.iter().copied()))
-        .all(connection)
-        .await?;
-    if rows.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let mut allows = allows(connection, cdns).await?;
-    rows.into_iter()
-        .map(|row| {
-            let (kind, hash) = read(&row)?;
-            let signing = CdnSigning {
-                kind,
-                hash,
-                key_id: row.key_id,
-                allow: allows.remove(&row.cdn_id).unwrap_or_default(),
-            };
-            Ok((row.cdn_id, signing))
-        })
-        .collect()
-}
-
-/// What may be signed at these CDNs, by CDN.
-async fn allows(
-    connection: &impl ConnectionTrait,
-    cdns: &[i64],
-) -> Result<BTreeMap<i64, Vec<SigningAllow>>> {
-    let rows = signing_allows::Entity::find()
-        .find_also_related(owners::Entity)
-        .filter(signing_allows::Column::CdnId.is_in(cdns.iter().copied()))
-        .order_by_asc(owners::Column::Key)
-        .order_by_asc(signing_allows::Column::Prefix)
-        .all(connection)
-        .await?;
-    let mut found: BTreeMap<i64, Vec<SigningAllow>> = BTreeMap::new();
-    for (row, owner) in rows {
-        // A foreign key holds the owner.
-        let Some(owner) = owner else { continue };
-        let allow = allow(&row, &owner.key)?;
-        found.entry(row.cdn_id).or_default().push(allow);
-    }
-    Ok(found)
-}
-
-fn allow(row: &signing_allows::Model, owner: &str) -> Result<SigningAllow> {
-    let corrupt = || StorageError::Corrupt {
-        table: "signing_allows",
-        column: "prefix",
-        row: format!("{}/{}", row.cdn_id, row.owner_id),
-    };
-    // The root is kept as nothing.
-    let prefix = Some(&*row.prefix).filter(|prefix| !prefix.is_empty());
-    let prefix: Result<PathPrefix, _> = prefix.unwrap_or("/").parse();
-    Ok(SigningAllow {
-        owner: owner.parse().map_err(|_| corrupt())?,
-        prefix: prefix.map_err(|_| corrupt())?,
-    })
-}
-
-fn place(cdn: &str) -> Place<'_> {
-    Place {
-        table: "signing_profiles",
-        owner: 0,
-        row: cdn,
-    }
-}
-
-fn corrupt(column: &'static str, cdn: i64) -> StorageError {
-    StorageError::Corrupt {
-        table: "signing_profiles",
-        column,
-        row: cdn.to_string(),
-    }
-}
-
-fn read(row: &signing_profiles::Model) -> Result<(SigningKind, Option<SigningHash>)> {
-    let kind = SigningKind::from_name(&row.kind).ok_or_else(|| corrupt("kind", row.cdn_id))?;
-    let hash = row
-        .hash
-        .as_deref()
-        .map(|name| SigningHash::from_name(name).ok_or_else(|| corrupt("hash", row.cdn_id)));
-    Ok((kind, hash.transpose()?))
-}
-
-fn opened(instance: &SealingKey, row: &signing_profiles::Model) -> Result<SigningProfile> {
-    let (kind, hash) = read(row)?;
-    let bytes = instance.open(&row.secret_sealed, place(&row.cdn_id.to_string()))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| corrupt("secret_sealed", row.cdn_id))?;
-    Ok(SigningProfile {
-        kind,
-        key_id: row.key_id.clone(),
-        hash,
-        secret: SigningSecret::new(text.to_owned()),
-    })
 }
