@@ -8,7 +8,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use crate::{
-    audit::Actor,
+    audit::{Actor, Event},
     cdn_signing::{CdnSigning, SigningChange, signings},
     entity::cdns,
     error::{Result, StorageError, is_duplicate},
@@ -120,9 +120,15 @@ impl Store {
             }
             error.into()
         })?;
-        let signing = new.signing.as_ref().map(Some);
-        self.finish(transaction, row, signing, (by, "cdn.create"))
-            .await
+        let signing = match &new.signing {
+            Some(signing) => {
+                self.set_signing(&transaction, &row, Some(signing), by)
+                    .await?
+            }
+            None => None,
+        };
+        let event = by.did("cdn.create").on(new.label.as_str());
+        finish(transaction, row, event, signing).await
     }
 
     /// Changes a CDN, and with it the answers of every owner that follows it.
@@ -151,29 +157,15 @@ impl Store {
         }
         row.updated_at = Set(Some(times::kept(by.at)));
         let row = row.update(&*transaction).await?;
-        let signing = change.signing.as_ref().map(Option::as_ref);
-        self.finish(transaction, row, signing, (by, "cdn.update"))
-            .await
-    }
-
-    /// What ends every change of a CDN: how its URLs are signed, the word to all nodes, the audit log.
-    async fn finish(
-        &self,
-        transaction: WriteTransaction,
-        row: cdns::Model,
-        signing: Option<Option<&SigningChange>>,
-        (by, action): (&Actor, &'static str),
-    ) -> Result<Cdn> {
-        let event = by.did(action).on(row.label.as_str());
-        let mut events = vec![event.detail(row.url.as_str())];
-        if let Some(signing) = signing {
-            let event = self.set_signing(&transaction, &row, signing, by).await?;
-            events.extend(event);
-        }
-        cdns_changed(&transaction).await?;
-        let cdn = shown_one(&*transaction, row).await?;
-        transaction.commit_all(events).await?;
-        Ok(cdn)
+        let signing = match &change.signing {
+            Some(signing) => {
+                self.set_signing(&transaction, &row, signing.as_ref(), by)
+                    .await?
+            }
+            None => None,
+        };
+        let event = by.did("cdn.update").on(label.as_str());
+        finish(transaction, row, event, signing).await
     }
 
     /// Deletes a CDN; says whether there was one.
@@ -196,6 +188,21 @@ impl Store {
         transaction.commit(event).await?;
         Ok(true)
     }
+}
+
+/// What ends every change of a CDN: the word to all nodes, and the audit log.
+async fn finish(
+    transaction: WriteTransaction,
+    row: cdns::Model,
+    event: Event,
+    signing: Option<Event>,
+) -> Result<Cdn> {
+    cdns_changed(&transaction).await?;
+    let event = event.detail(row.url.as_str());
+    let cdn = shown_one(&*transaction, row).await?;
+    let events = [event].into_iter().chain(signing);
+    transaction.commit_all(events.collect()).await?;
+    Ok(cdn)
 }
 
 fn operators() -> Select<cdns::Entity> {

@@ -131,7 +131,7 @@ fn check_allowed(
 }
 
 fn carry_out(signer: &UrlSigner, what: &What, terms: &Terms) -> Result<Signed, SigningError> {
-    let mut signed = Signed {
+    let mut done = Signed {
         urls: Vec::new(),
         cookies: Vec::new(),
         expires: Timestamp(terms.expires()),
@@ -139,7 +139,7 @@ fn carry_out(signer: &UrlSigner, what: &What, terms: &Terms) -> Result<Signed, S
     match what {
         What::Paths(paths) => {
             for path in paths {
-                signed.urls.push(SignedUrl {
+                done.urls.push(SignedUrl {
                     path: path.to_string(),
                     url: signer.sign(path, terms)?,
                 });
@@ -147,7 +147,7 @@ fn carry_out(signer: &UrlSigner, what: &What, terms: &Terms) -> Result<Signed, S
         }
         What::Prefix(prefix) => {
             let below = signer.sign_prefix(prefix, terms)?;
-            signed.urls.push(SignedUrl {
+            done.urls.push(SignedUrl {
                 path: prefix.to_string(),
                 url: below.url,
             });
@@ -156,8 +156,8 @@ fn carry_out(signer: &UrlSigner, what: &What, terms: &Terms) -> Result<Signed, S
                 name: c.name,
                 value: c.value,
             });
-            signed.cookies = cookies.collect();
+            done.cookies = cookies.collect();
         }
     }
-    Ok(signed)
+    Ok(done)
 }

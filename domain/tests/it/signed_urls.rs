@@ -119,7 +119,7 @@ fn cloudfront_believes_a_canned_policy_by_either_key_and_digest() {
             let query = query(&url);
             assert_eq!(query["Key-Pair-Id"], "K2JCJMDEHXQW5F");
             assert_eq!(query["Expires"], (NOW.unix_timestamp() + 3600).to_string());
-            assert_eq!(query.get("Hash-Algorithm").is_some(), hash.is_some());
+            assert_eq!(query.contains_key("Hash-Algorithm"), hash.is_some());
             assert!(verifies(key, digest, policy.as_bytes(), query["Signature"]));
             let other = policy.replace("a.rpm", "b.rpm");
             assert!(!verifies(key, digest, other.as_bytes(), query["Signature"]));

@@ -14,7 +14,7 @@ use super::path::{mark_stale, send};
 use crate::{
     auth::Caller,
     cache::Cached,
-    extract::parse_path,
+    extract::{given, parse_path},
     problem::Problem,
     state::AppState,
     view::{SignedPath, Timestamp, with_signed_path},
@@ -26,7 +26,7 @@ use crate::{
 pub struct InfoQuery {
     /// A file below the CDN's URL: the answer then has its URL, signed for an hour, where the CDN has a
     /// signing profile that allows it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     #[param(value_type = Option<String>, example = "/content/dist/a.rpm")]
     path: Option<String>,
 }
