@@ -1,6 +1,7 @@
 //! Signed URLs over HTTP: how a CDN gets its key, who has what signed, and what `cdn_info?path=` adds.
 
 use openssl::{hash::MessageDigest, pkey::PKey, rsa::Rsa, sign::Signer};
+use portolan_domain::digest::Sha256Digest;
 use portolan_storage::{Role, both_engines, testing::TestDatabase};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -49,8 +50,8 @@ fn is_signed(url: &str) -> bool {
     let key = PKey::hmac(&key).unwrap();
     let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
     let wanted = signer.sign_oneshot_to_vec(fields.as_bytes()).unwrap();
-    let wanted: String = wanted.iter().map(|byte| format!("{byte:02x}")).collect();
-    wanted == code
+    // Its text is hexadecimal.
+    Sha256Digest::from_bytes(&wanted).unwrap().to_string() == code
 }
 
 both_engines! {
