@@ -69,7 +69,8 @@ pub(crate) async fn resolve_signing_cdn(
     let url = said.url.or(followed);
     let url = url.unwrap_or_else(|| DEFAULT_CDN_URL.to_owned());
     let labelled = labelled.filter(|cdn| cdn.owner_id.is_none());
-    let mut there = operators_at(connection, &url).await?;
+    // Apart, since a join's future is large, and imports carry this one along.
+    let mut there = Box::pin(operators_at(connection, &url)).await?;
     // The labelled one first, then by label.
     there.sort_by_key(|(cdn, _)| labelled.as_ref().is_none_or(|own| own.id != cdn.id));
     let certificate = labelled.and_then(|cdn| cdn.certificate);

@@ -4,22 +4,19 @@
 use std::{fmt, str::FromStr};
 
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Bytes that a path may have.
 const LONGEST: usize = 2048;
 
 /// The path of one file, absolute and percent-encoded, below a CDN's URL.
-#[derive(Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ContentPath(String);
 
 /// A folder, and everything below it. Segments match as a whole: `/a` has `/a/b` in it, and not `/ab`.
 ///
 /// It is kept without a slash at its end, and the root as nothing.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathPrefix(String);
 
 /// Why a text is no path that is signed.
@@ -132,45 +129,19 @@ fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     Ok(())
 }
 
-impl TryFrom<String> for ContentPath {
-    type Error = InvalidPath;
-    fn try_from(text: String) -> Result<Self, InvalidPath> {
-        check(&text)?;
-        Ok(Self(text))
-    }
-}
-
-impl TryFrom<String> for PathPrefix {
-    type Error = InvalidPath;
-    fn try_from(text: String) -> Result<Self, InvalidPath> {
-        check(&text)?;
-        Ok(Self(text.trim_end_matches('/').to_owned()))
-    }
-}
-
 impl FromStr for ContentPath {
     type Err = InvalidPath;
     fn from_str(text: &str) -> Result<Self, InvalidPath> {
-        text.to_owned().try_into()
+        check(text)?;
+        Ok(Self(text.to_owned()))
     }
 }
 
 impl FromStr for PathPrefix {
     type Err = InvalidPath;
     fn from_str(text: &str) -> Result<Self, InvalidPath> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<ContentPath> for String {
-    fn from(path: ContentPath) -> Self {
-        path.0
-    }
-}
-
-impl From<PathPrefix> for String {
-    fn from(prefix: PathPrefix) -> Self {
-        prefix.to_string()
+        check(text)?;
+        Ok(Self(text.trim_end_matches('/').to_owned()))
     }
 }
 

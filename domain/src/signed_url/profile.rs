@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ use super::PathPrefix;
 use crate::ids::OwnerKey;
 
 /// How a CDN wants its URLs signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SigningKind {
     /// Akamai's `EdgeAuth` 2.0.
@@ -28,7 +28,7 @@ pub enum SigningKind {
 }
 
 /// The digest of a signature, where a kind leaves the choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SigningHash {
     /// SHA-1.
@@ -45,8 +45,7 @@ pub enum SigningHash {
 pub struct SigningSecret(Zeroizing<String>);
 
 /// What may be signed for an owner: everything below a prefix.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SigningAllow {
     /// The owner.
     pub owner: OwnerKey,
@@ -183,7 +182,7 @@ impl fmt::Debug for SigningSecret {
 }
 
 impl<'de> Deserialize<'de> for SigningSecret {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::new)
     }
 }
