@@ -31,4 +31,5 @@ mod sealing;
 mod signing_keys;
 mod support;
 mod undo;
+mod uploads;
 mod upstream_cas;
