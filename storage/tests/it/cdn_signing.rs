@@ -73,7 +73,7 @@ both_engines! {
         assert_eq!(allowed, ["acme=/", "acme=/a", "other=/b"]);
         assert_eq!((shown.kind, shown.key_id.as_deref()), (SigningKind::Nginx, Some("key-1")));
         assert_eq!(store.cdn(&id("m")).await.unwrap(), cdn);
-        assert_eq!(store.cdns(None, 9).await.unwrap().items, [cdn.clone()]);
+        assert_eq!(store.cdns(None, 9).await.unwrap().items, std::slice::from_ref(&cdn));
         let contents = Raw::of(&database).await.everything().await;
         assert_eq!(places_of(&contents, SECRET), Vec::<String>::new());
 
