@@ -29,6 +29,7 @@ pub mod registration;
 pub mod router;
 pub mod routes;
 pub mod server;
+pub mod signed_urls;
 pub mod state;
 pub mod time_limit;
 pub mod tokens;

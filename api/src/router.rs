@@ -92,6 +92,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::upstream_cas::router())
         .merge(routes::cdns::router())
         .merge(routes::owner_cdn::router())
+        .merge(routes::signed_urls::router())
         .merge(routes::entitlements::router())
         .merge(routes::tokens::router())
         .merge(routes::oauth::router())

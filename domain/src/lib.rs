@@ -32,4 +32,5 @@ pub mod manifest;
 pub mod registration;
 pub mod secret;
 pub mod token;
+pub mod signed_url;
 pub mod trust;

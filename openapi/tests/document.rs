@@ -112,6 +112,7 @@ fn every_operation_is_called_by_a_test_over_http() {
         "problems",
         "restores",
         "revocations",
+        "signed_urls",
         "signing_keys",
         "token_ids",
         "token_oauth",

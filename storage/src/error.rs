@@ -3,6 +3,7 @@
 use portolan_domain::{
     conflict::Conflict,
     ids::{ConsumerUuid, EntitlementId, OwnerKey},
+    signed_url::InvalidProfile,
 };
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, SqlxError};
 use thiserror::Error;
@@ -70,6 +71,9 @@ pub enum StorageError {
     /// A manifest brought this entitlement, so only a manifest takes it away.
     #[error("the entitlement {0} came with a manifest")]
     EntitlementIsUpstream(EntitlementId),
+    /// Nothing could be signed as a CDN's profile says.
+    #[error("signing: {0}")]
+    CdnSigning(#[from] InvalidProfile),
     /// The owner has imported nothing, or its import was undone.
     #[error("the owner {0} has imported nothing")]
     WithoutImport(OwnerKey),

@@ -18,6 +18,7 @@
 
 mod audit;
 mod cdn_info;
+mod cdn_signing;
 mod cdns;
 mod credentials;
 mod downstream;
@@ -37,6 +38,7 @@ mod outbox;
 mod owner_cdn;
 mod owners;
 mod revocations;
+mod resolve_cdn;
 mod rotate;
 mod seal;
 mod signing_keys;
@@ -53,7 +55,8 @@ mod write;
 pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
-pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
+pub use cdn_info::{EntitlementAnswer, StoredCertificate};
+pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
@@ -78,6 +81,7 @@ pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
 pub use revocations::{KnownToken, NewRevocation, RevocationPage};
+pub use resolve_cdn::CdnAnswer;
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};

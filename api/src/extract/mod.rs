@@ -3,6 +3,7 @@
 
 mod body;
 mod cdn_url;
+mod content_path;
 mod dialect;
 mod form;
 mod instant;
@@ -14,6 +15,7 @@ mod span;
 
 pub use body::Json;
 pub use cdn_url::parse_cdn_url;
+pub use content_path::parse_path;
 pub use dialect::{Dialect, Shaped};
 pub use form::{Form, oauth_invalid};
 pub use instant::Instant;

@@ -62,6 +62,7 @@ impl From<StorageError> for Problem {
                 "The entitlement came with a manifest",
                 &format!("{error}. It goes with a manifest that lacks it, or when the import is undone."),
             ),
+            StorageError::CdnSigning(why) => why.into(),
             StorageError::WithoutImport(_) => Self::new(
                 StatusCode::NOT_FOUND,
                 "owner-without-import",
@@ -285,7 +286,7 @@ fn content(entry: Option<&str>, detail: String) -> Problem {
 }
 
 /// A text as a sentence. File names keep their case.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let first_word = text.split(' ').next().unwrap_or_default();
     let stop = if text.ends_with('.') { "" } else { "." };
     if first_word.contains(['.', '/']) {

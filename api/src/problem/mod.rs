@@ -6,6 +6,7 @@ mod flat_manager;
 mod mapping;
 mod middleware;
 mod responses;
+mod signing;
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},

@@ -15,6 +15,7 @@ pub mod owners;
 pub mod revocations;
 pub mod service;
 pub mod tokens;
+pub mod signed_urls;
 pub mod upstream_cas;
 pub mod upstream_consumers;
 pub mod well_known;

@@ -1,5 +1,7 @@
 //! `cdn_info`: where content is, with which CA and which certificate.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use portolan_domain::{
     digest::Sha256Digest,
@@ -12,7 +14,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::times::Timestamp;
-use crate::cache::Finished;
+use crate::{cache::Finished, signed_urls::OwnerSigner};
 
 /// Everything about one entitlement that a content proxy needs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,6 +38,23 @@ pub struct CdnInfo {
     pub ca_certificate: CaCertificate,
     /// The certificate to show to that CDN; null where the manifest had none.
     pub upstream_certificate: Option<UpstreamCertificate>,
+    /// The URL of the path that was asked for, signed; null where the CDN signs none for this owner and
+    /// path. It is there with `?path=` alone, and written behind the answer that memory has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_url: Option<String>,
+    /// When that URL ends; likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_url_expires: Option<Timestamp>,
+}
+
+/// What an answer to `?path=` has behind the one that memory has.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignedPath {
+    /// The URL; null where the CDN signs none for this owner and path.
+    pub signed_url: Option<String>,
+    /// When it ends; likewise.
+    pub signed_url_expires: Option<Timestamp>,
 }
 
 /// The CA that verified the manifest, as it is today, or the CDN's own.
@@ -126,6 +145,23 @@ fn wiped(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     Bytes::from_owner(bytes)
 }
 
+/// An answer with a signed URL in it: the same bytes, and two fields more at their end.
+#[must_use]
+pub fn with_signed_path(json: &[u8], signed: &SignedPath) -> Bytes {
+    wiped(|text| {
+        // `{…}` and `{…}` become one object.
+        let url = signed.signed_url.as_ref().map_or(0, String::len);
+        text.reserve_exact(json.len() + 2 * url + 256);
+        text.extend_from_slice(json.strip_suffix(b"}").unwrap_or(json));
+        let start = text.len();
+        // Nothing of it fails to be JSON, and a vector takes every byte.
+        let _ = serde_json::to_writer(&mut *text, signed);
+        if let Some(brace) = text.get_mut(start) {
+            *brace = b',';
+        }
+    })
+}
+
 /// Where the recorded CA is today. It is looked up by the certificate, else by its public key; a
 /// CDN's own certificate counts over it.
 #[must_use]
@@ -189,6 +225,8 @@ pub fn finish_answer(
         cdn_url: found.cdn.url.clone(),
         cdn_label: found.cdn.label.clone(),
         upstream_certificate: certificate.map(|c| UpstreamCertificate::of(c, now)),
+        signed_url: None,
+        signed_url_expires: None,
     };
     let certificate = info.upstream_certificate.as_ref();
     let json = wiped(|json| {
@@ -203,5 +241,6 @@ pub fn finish_answer(
         etag: format!("\"{}\"", &digest[..32]),
         json,
         text: certificate.map(UpstreamCertificate::text),
+        signer: OwnerSigner::of(found).map(Arc::new),
     }
 }

@@ -9,7 +9,10 @@ mod expiration;
 mod record;
 mod times;
 
-pub use answer::{CaCertificate, CdnInfo, UpstreamCertificate, ca_certificate, finish_answer};
+pub use answer::{
+    CaCertificate, CdnInfo, SignedPath, UpstreamCertificate, ca_certificate, finish_answer,
+    with_signed_path,
+};
 pub use change::{Change, FieldChange};
 pub use consumer::{ConsumerType, UpstreamConsumer, UpstreamConsumerDetails, VerificationDetails};
 pub use entitlement::{CertificateSummary, Entitlement};

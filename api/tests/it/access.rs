@@ -64,6 +64,7 @@ fn rule(operation: &str) -> Rule {
         | "get_cdn"
         | "get_owner_cdn"
         | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
+        "create_signed_urls" => Rule::Roles(&[Admin, Issuer]),
         "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" | "get_owner_cdn_info" => {
             Rule::Roles(&[Admin, Manager, Proxy])

@@ -22,6 +22,7 @@ mod distinguished_names;
 mod limits;
 mod properties;
 mod seeds;
+mod signed_urls;
 mod support;
 mod token_narrowing;
 mod token_properties;

@@ -9,6 +9,7 @@
 
 mod audit;
 mod cdn_info;
+mod cdn_signing;
 mod cdns;
 mod credentials;
 mod downstream;
