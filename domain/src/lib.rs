@@ -31,4 +31,5 @@ pub mod limits;
 pub mod manifest;
 pub mod registration;
 pub mod secret;
+pub mod token;
 pub mod trust;

@@ -30,6 +30,7 @@ mod generation;
 mod ids;
 mod imports;
 mod instance;
+mod issued_tokens;
 mod jobs;
 mod master_key;
 mod outbox;
@@ -42,6 +43,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod times;
+mod token_keys;
 mod uploads;
 mod upstream_cas;
 mod upstream_consumers;
@@ -63,10 +65,12 @@ pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
+pub use generation::Generations;
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,
 };
+pub use issued_tokens::IssuedToken;
 pub use jobs::{Job, JobClaim, JobOutcome, JobRequest, JobState};
 pub use master_key::MasterKey;
 pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
@@ -75,6 +79,7 @@ pub use owners::Owner;
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};
+pub use token_keys::{KeyListing, KeyState, KeyTurn, TokenKey, TokenKeys};
 pub use uploads::KeptUpload;
 pub use upstream_cas::StoredCa;
 pub use upstream_consumers::{RecordedCa, StoredConsumer};
