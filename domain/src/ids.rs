@@ -26,6 +26,11 @@ fn is_label(text: &str) -> bool {
     (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
+/// Any name, but for the two that clients take out of a URL's path.
+fn is_user(text: &str) -> bool {
+    is_label(text) && text.len() <= 255 && !matches!(text, "." | "..")
+}
+
 /// One path segment that no file system or URL reads as anything but a name.
 fn is_file_name(text: &str) -> bool {
     // No file system takes a name of more bytes.
@@ -91,6 +96,10 @@ id!(
     OwnerKey, "an owner key", "1 to 255 of A-Z a-z 0-9 _ -", |t| is_word(t, 255)
 );
 id!(
+    /// A user, as the authorization server calls him: compared, and never split, folded or looked into.
+    UserName, "a user", "1 to 255 bytes of printable characters, neither . nor ..", is_user
+);
+id!(
     /// The id of an entitlement, upstream or downstream: one namespace over all owners.
     EntitlementId, "an entitlement id", "1 to 64 of A-Z a-z 0-9 _ -", |t| is_word(t, 64)
 );
@@ -125,6 +134,16 @@ mod tests {
         assert!("a".repeat(64).parse::<EntitlementId>().is_ok());
         for bad in ["", &"a".repeat(65), "a/b", "a,O", "ä", "a b", "a\0"] {
             assert!(bad.parse::<EntitlementId>().is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_user_is_any_name_that_a_path_can_hold() {
+        for good in ["alice", "alice@example.com", "auth0|7", "a/b", "Zoë", "...", " a"] {
+            assert!(good.parse::<UserName>().is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "a\nb", "a\0", &"ä".repeat(128)] {
+            assert!(bad.parse::<UserName>().is_err(), "{bad:?} was taken");
         }
     }
 

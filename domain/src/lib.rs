@@ -25,6 +25,7 @@ pub mod digest;
 pub mod distinguished_name;
 pub mod expiry;
 pub mod export;
+pub mod grants;
 pub mod ids;
 pub mod import;
 pub mod limits;

@@ -30,6 +30,10 @@ pub struct Manager(pub Caller);
 pub struct Reader(pub Caller);
 /// `auditor`, `manager` or `admin`: who reads everything else.
 pub struct Viewer(pub Caller);
+/// `issuer`, or `admin`: who says who may have what, and gives tokens for it.
+pub struct Issuer(pub Caller);
+/// `issuer`, `auditor` or `admin`: who reads what issuers said.
+pub struct IssuerOrAuditor(pub Caller);
 /// `auditor` or `admin`: who reads what everybody did.
 pub struct Auditor(pub Caller);
 
@@ -112,4 +116,6 @@ by_role!(Admin, Admin);
 by_role!(Manager, Admin, Manager);
 by_role!(Reader, Admin, Manager, Proxy);
 by_role!(Viewer, Admin, Manager, Auditor);
+by_role!(Issuer, Admin, Issuer);
+by_role!(IssuerOrAuditor, Admin, Issuer, Auditor);
 by_role!(Auditor, Admin, Auditor);

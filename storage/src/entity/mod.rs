@@ -11,6 +11,7 @@ pub mod entitlements;
 pub mod expiry_notices;
 pub mod exported_consumers;
 pub mod generations;
+pub mod grants;
 pub mod imports;
 pub mod instance_secrets;
 pub mod issued_tokens;
