@@ -40,6 +40,7 @@ mod outage;
 mod owner_cdns;
 mod owners;
 mod problems;
+mod repos;
 mod restores;
 mod slow;
 mod support;

@@ -23,6 +23,7 @@ mod import_records;
 mod import_whole;
 mod owners;
 mod raw;
+mod repos;
 mod rotation;
 mod schema;
 mod sealing;
