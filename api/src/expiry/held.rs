@@ -8,7 +8,7 @@ use portolan_domain::{
     ids::OwnerKey,
     trust::{Anchor, Certificate},
 };
-use portolan_storage::{ExpiryPlace, StorageError};
+use portolan_storage::{ExpiryPlace, SigningKey, SigningPurpose, StorageError};
 
 use super::{Expiration, Expirations};
 
@@ -28,7 +28,8 @@ impl Expirations {
             for (label, pem) in self.store.operators_cdn_certificates().await? {
                 all.extend(of_cdn(&label, &pem));
             }
-            all.extend(signing_cas());
+            let signing = self.store.signing_keys(SigningPurpose::Manifest).await?;
+            all.extend(signing.iter().filter_map(of_signing_ca));
             all
         };
         // A file and a CA in the database may have one name and one content.
@@ -59,10 +60,14 @@ fn of_cdn(label: &str, pem: &str) -> Vec<Expiration> {
     found.iter().map(of).collect()
 }
 
-/// This instance's own signing CAs, as [`CertificateKind::Signing`], with the key's id as their id. It has
-/// none yet: exports bring them, and list them here.
-fn signing_cas() -> Vec<Expiration> {
-    Vec::new()
+/// One of this instance's own signing CAs. What cannot be read ends at no instant that anybody knows.
+fn of_signing_ca(ca: &SigningKey) -> Option<Expiration> {
+    let certificate = Certificate::from_pem(ca.public_pem.as_bytes()).ok()?;
+    Some(of_certificate(
+        CertificateKind::Signing,
+        &ca.kid,
+        &certificate,
+    ))
 }
 
 fn of_certificate(kind: CertificateKind, id: &str, certificate: &Certificate) -> Expiration {

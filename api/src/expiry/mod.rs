@@ -4,13 +4,12 @@ mod held;
 mod list;
 mod tell;
 
-use portolan_domain::expiry::CertificateKind;
+use portolan_domain::{expiry::CertificateKind, ids::OwnerKey};
 use portolan_storage::{ExpiryPlace, FirstEnd, StorageError, Store};
 
 pub use tell::watch;
 
 use crate::anchors::AnchorStore;
-use portolan_domain::ids::OwnerKey;
 
 /// Looks for what ends; cheap to clone.
 #[derive(Clone)]

@@ -40,6 +40,7 @@ mod outage;
 mod owner_cdns;
 mod owners;
 mod problems;
+mod receiver;
 mod repos;
 mod restores;
 mod slow;

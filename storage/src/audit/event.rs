@@ -110,6 +110,8 @@ pub struct Event {
     pub detail: Option<String>,
     /// How many times, where a row stands for many.
     pub count: u64,
+    /// Downstream entitlements that it took back, which the webhook is told.
+    pub revoked: u64,
 }
 
 impl Actor {
@@ -136,6 +138,7 @@ impl Actor {
             outcome: Outcome::Success,
             detail: None,
             count: 1,
+            revoked: 0,
         }
     }
 }
@@ -166,6 +169,13 @@ impl Event {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// How many downstream entitlements it took back.
+    #[must_use]
+    pub fn revoking(mut self, entitlements: u64) -> Self {
+        self.revoked = entitlements;
         self
     }
 

@@ -134,6 +134,7 @@ impl BatchTransaction {
         }
         let event = by.did("entitlement.register").of_owner(&self.owner_key);
         let event = event.detail(counts.in_words()).times(counts.changes());
+        let event = event.revoking(counts.removed);
         self.transaction.commit(event).await?;
         Ok(counts)
     }

@@ -96,7 +96,9 @@ impl Store {
             .await?;
         bump_generation(&*transaction, row.id).await?;
         let event = by.did("entitlement.revoke").of_owner(owner);
-        transaction.commit(event.on(id.as_str())).await?;
+        transaction
+            .commit(event.on(id.as_str()).revoking(1))
+            .await?;
         Ok(true)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QuerySelect, Set};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QuerySelect, Set,
+};
 use time::OffsetDateTime;
 
 use super::{MOST_WAITING, OutboxEvents, message};
@@ -12,7 +14,6 @@ use crate::{
     error::Result,
     ids::new_id,
 };
-use sea_orm::DatabaseTransaction;
 
 /// Rows that are written at once.
 const BATCH: usize = 500;

@@ -35,11 +35,8 @@ pub(super) async fn of_event(
         ("import.delete", Outcome::Success) if wanted.imports => {
             Some(("import.undone", of_import(transaction, event).await?))
         }
-        ("entitlement.delete", Outcome::Success) if wanted.revocations => {
-            Some(("entitlement.revoked", of_entitlements(event, 1)))
-        }
-        ("entitlement.batch", Outcome::Success) if wanted.revocations => {
-            removed(event).map(|count| ("entitlement.revoked", of_entitlements(event, count)))
+        (_, Outcome::Success) if wanted.revocations && event.revoked > 0 => {
+            Some(("entitlement.revoked", of_entitlements(event)))
         }
         ("credential.revoke", Outcome::Success) if wanted.revocations => {
             Some(("credential.revoked", json!({ "name": event.subject })))
@@ -75,45 +72,7 @@ async fn of_import(transaction: &DatabaseTransaction, event: &Event) -> Result<V
     }))
 }
 
-/// One entitlement, or a batch: then nobody can want half a million messages.
-fn of_entitlements(event: &Event, count: u64) -> Value {
-    let id = event
-        .subject
-        .as_ref()
-        .filter(|_| event.action == "entitlement.delete");
-    json!({ "ownerKey": event.owner, "entitlementId": id, "count": count })
-}
-
-/// How many a batch removed, by its event's detail: the number beside the word in `3 created, 2 removed`.
-fn removed(event: &Event) -> Option<u64> {
-    let parts = event.detail.as_deref()?.split([',', ';']);
-    let mut parts = parts.filter(|part| part.contains("removed"));
-    let digits = |c: char| !c.is_ascii_digit();
-    let numbers = parts.next()?.split(digits);
-    let mut numbers = numbers.filter_map(|number| number.parse().ok());
-    numbers.next().filter(|count| *count > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::Actor;
-
-    #[test]
-    fn a_batch_tells_how_many_it_removed() {
-        let event = |detail| {
-            Actor::system(OffsetDateTime::UNIX_EPOCH)
-                .did("entitlement.batch")
-                .detail(detail)
-        };
-        for (detail, count) in [
-            ("3 created, 2 updated, 1 unchanged, 40 removed", Some(40)),
-            ("created 3, removed 2, unchanged 1", Some(2)),
-            ("removed: 7", Some(7)),
-            ("3 created, 0 removed", None),
-            ("3 created", None),
-        ] {
-            assert_eq!(removed(&event(detail)), count, "{detail}");
-        }
-    }
+/// One entitlement by its id, or a batch: then nobody can want half a million messages.
+fn of_entitlements(event: &Event) -> Value {
+    json!({ "ownerKey": event.owner, "entitlementId": event.subject, "count": event.revoked })
 }

@@ -154,6 +154,23 @@ both_engines! {
         assert_eq!(now(&database).await.0, "https://mirror.example.com");
     }
 
+    async fn of_deleting_a_cdn_and_pointing_somebody_at_it_one_is_refused(database: TestDatabase) {
+        let store = &database.store;
+        create_owners(store, &["acme"]).await;
+        let (acme, who) = (id("acme"), by());
+        let (label, follow) = (id("mirror"), CdnSetting::Label(id("mirror")));
+        for _ in 0..20 {
+            store.create_cdn(&new("mirror", "https://mirror.example.com"), &who).await.unwrap();
+            let (deleted, set) = tokio::join!(
+                store.delete_cdn(&label, &who),
+                store.set_owner_cdn(&acme, &follow, &who)
+            );
+            assert_ne!(deleted.is_ok(), set.is_ok(), "{deleted:?} {set:?}");
+            store.reset_owner_cdn(&acme, &who).await.unwrap();
+            store.delete_cdn(&label, &who).await.unwrap();
+        }
+    }
+
     async fn a_cdn_that_is_followed_is_not_deleted(database: TestDatabase) {
         let store = &database.store;
         let owners = ["a", "b", "c", "d", "e", "f", "acme"];

@@ -21,6 +21,7 @@ mod import_parallel;
 mod import_reconcile;
 mod import_records;
 mod import_whole;
+mod outbox;
 mod owners;
 mod raw;
 mod repos;
