@@ -4,7 +4,7 @@
 //! [`routes`]: one verb, one file, in one order: request, response, `#[utoipa::path]`, handler.
 //! [`extract`]: what a handler's signature asks for; who may call is a type there. [`problem`]: every
 //! refusal, and the one place where errors become HTTP. [`import`], [`export`], [`registration`], [`repos`]
-//! (over a [`batch`] of lines): the use cases behind the routes and the commands. [`config`]: one file per section. [`cli`]: the
+//! (over a [`batch`] of lines), [`tokens`], [`edge`]: the use cases behind the routes and the commands. [`config`]: one file per section. [`cli`]: the
 //! commands.
 
 pub mod anchors;
@@ -34,5 +34,6 @@ pub mod routes;
 pub mod server;
 pub mod state;
 pub mod time_limit;
+pub mod tokens;
 pub mod view;
 pub mod webhook;

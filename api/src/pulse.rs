@@ -1,4 +1,4 @@
-//! Whether the database is there, and whether credentials have changed: asked four times a second over
+//! Whether the database is there, and whether credentials or signing keys have changed: asked four times a second over
 //! a connection of its own, so that a flood of requests cannot keep this node from learning of a
 //! revocation. While it beats, what memory has of credentials is right and costs no query.
 
@@ -7,8 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portolan_storage::{StorageError, Store};
-use tokio::{sync::Notify, time::timeout};
+use portolan_storage::{Generations, StorageError, Store};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 use crate::server::close;
 
@@ -29,11 +32,13 @@ struct Inner {
     /// When a question of somebody else's failed.
     failed: Mutex<Option<Instant>>,
     stop: Notify,
+    /// What was heard last, for those who act on a change.
+    told: watch::Sender<Generations>,
 }
 
 #[derive(Clone, Copy)]
 struct Beat {
-    generation: i64,
+    generations: Generations,
     /// Before the question, so that an answer is never taken for newer than it is.
     asked: Instant,
 }
@@ -61,7 +66,13 @@ impl Pulse {
     #[must_use]
     pub fn generation(&self) -> Option<i64> {
         let beat = self.last()?;
-        (beat.asked.elapsed() < BELIEVED).then_some(beat.generation)
+        (beat.asked.elapsed() < BELIEVED).then_some(beat.generations.credentials)
+    }
+
+    /// How often what nodes keep in memory has changed, as it is heard.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<Generations> {
+        self.0.told.subscribe()
     }
 
     /// For how long nothing was heard of the database; none where nothing ever was.
@@ -87,9 +98,12 @@ impl Pulse {
             }
             let asked = Instant::now();
             match timeout(PATIENCE, ask(&store, &mut connection)).await {
-                Ok(Ok(generation)) => {
-                    let beat = Some(Beat { generation, asked });
+                Ok(Ok(generations)) => {
+                    let beat = Some(Beat { generations, asked });
                     *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = beat;
+                    self.0.told.send_if_modified(|told| {
+                        std::mem::replace(told, generations) != generations
+                    });
                 }
                 // A connection in the middle of a question is of no use for the next one.
                 Ok(Err(_)) | Err(_) => connection = None,
@@ -101,11 +115,11 @@ impl Pulse {
     }
 }
 
-async fn ask(store: &Store, connection: &mut Option<Store>) -> Result<i64, StorageError> {
+async fn ask(store: &Store, connection: &mut Option<Store>) -> Result<Generations, StorageError> {
     let open = match connection.take() {
         Some(open) => open,
         None => store.on_its_own().await?,
     };
-    let generation = connection.insert(open).credentials_generation().await?;
-    Ok(generation)
+    let generations = connection.insert(open).generations().await?;
+    Ok(generations)
 }

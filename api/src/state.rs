@@ -19,6 +19,7 @@ use crate::{
     jobs::Jobs,
     metrics::Metrics,
     pulse::Pulse,
+    tokens::{Revocations, Tokens},
     webhook::Webhook,
 };
 
@@ -49,6 +50,8 @@ pub struct AppState {
     pub exporter: Exporter,
     /// The CAs that sign them.
     pub signing: SigningCas,
+    /// Signs and verifies tokens.
+    pub tokens: Tokens,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
     /// Repositories and commits, as edges ask for them.
@@ -93,6 +96,12 @@ impl AppState {
         let cache =
             EntitlementCache::new(store.clone(), anchors.clone(), clock.clone(), pulse.clone());
         let jobs = Jobs::new(&store, &importer, &cache, &clock, &config);
+        let tokens = Tokens::new(
+            store.clone(),
+            clock.clone(),
+            config.issuer(),
+            Revocations::default(),
+        );
         let expirations = Expirations::new(store.clone(), anchors.clone());
         Ok(Self {
             keyring: Keyring::new(store.clone(), pulse.clone()),
@@ -101,6 +110,7 @@ impl AppState {
             gate: Gate::new(&config.access),
             nonces: Arc::default(),
             audit: Audit::new(store.clone(), clock.clone()),
+            tokens,
             cache,
             jobs,
             cdn_checker: CdnChecker::new(&config.cdn, anchors.clone(), clock.clone()),

@@ -14,8 +14,19 @@ use crate::{
 
 /// Grows with every credential that is made or revoked.
 const CREDENTIALS: &str = "credentials";
+/// Grows with every change of the keys that sign tokens.
+const SIGNING_KEYS: &str = "signing-keys";
 /// Grows with every change of the operator's CDNs, which are part of many owners' answers.
 const CDNS: &str = "cdns";
+
+/// How often what nodes keep in memory has changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Generations {
+    /// Credentials.
+    pub credentials: i64,
+    /// Keys that sign tokens.
+    pub signing_keys: i64,
+}
 
 impl Store {
     /// The same store over one connection of its own, for a task that must not wait behind requests.
@@ -31,26 +42,40 @@ impl Store {
         })
     }
 
-    /// How often credentials have changed.
+    /// How often what nodes keep in memory has changed, in one question.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn credentials_generation(&self) -> Result<i64> {
-        let row = generations::Entity::find_by_id(CREDENTIALS)
-            .one(&self.database)
+    pub async fn generations(&self) -> Result<Generations> {
+        let rows = generations::Entity::find()
+            .filter(generations::Column::Name.is_in([CREDENTIALS, SIGNING_KEYS]))
+            .all(&self.database)
             .await?;
-        row.map(|row| row.value)
-            .ok_or_else(|| StorageError::Corrupt {
-                table: "generations",
-                column: "name",
-                row: CREDENTIALS.to_owned(),
-            })
+        let value = |name: &str| {
+            let row = rows.iter().find(|row| row.name == name);
+            row.map(|row| row.value)
+                .ok_or_else(|| StorageError::Corrupt {
+                    table: "generations",
+                    column: "name",
+                    row: name.to_owned(),
+                })
+        };
+        Ok(Generations {
+            credentials: value(CREDENTIALS)?,
+            signing_keys: value(SIGNING_KEYS)?,
+        })
     }
 }
 
 /// Tells every node that credentials have changed.
 pub(crate) async fn credentials_changed(transaction: &DatabaseTransaction) -> Result<()> {
     changed(transaction, CREDENTIALS).await
+}
+
+/// Tells every node that keys that sign tokens have changed. Of two that change them at once, the second
+/// waits here for the first.
+pub(crate) async fn signing_keys_changed(transaction: &DatabaseTransaction) -> Result<()> {
+    changed(transaction, SIGNING_KEYS).await
 }
 
 /// Tells every node that the operator's CDNs have changed.

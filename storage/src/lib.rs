@@ -31,6 +31,7 @@ mod generation;
 mod ids;
 mod imports;
 mod instance;
+mod issued_tokens;
 mod jobs;
 mod master_key;
 mod outbox;
@@ -44,6 +45,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod times;
+mod token_keys;
 mod uploads;
 mod upstream_cas;
 mod upstream_consumers;
@@ -65,10 +67,12 @@ pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
+pub use generation::Generations;
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,
 };
+pub use issued_tokens::IssuedToken;
 pub use jobs::{Job, JobClaim, JobOutcome, JobRequest, JobState};
 pub use master_key::MasterKey;
 pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
@@ -78,6 +82,7 @@ pub use repos::{CommitSync, NewRepo, Repo};
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};
+pub use token_keys::{KeyListing, KeyState, KeyTurn, TokenKey, TokenKeys};
 pub use uploads::KeptUpload;
 pub use upstream_cas::StoredCa;
 pub use upstream_consumers::{RecordedCa, StoredConsumer};

@@ -74,6 +74,7 @@ pub async fn serve_routes(
     let mut watching = tokio::task::JoinSet::new();
     watching.spawn(state.anchors.clone().watch());
     watching.spawn(state.client_cas.clone().watch(LOOK));
+    watching.spawn(state.tokens.clone().follow(state.pulse.clone()));
     if let Some(tls) = tls.clone() {
         watching.spawn(tls.watch(LOOK));
     }

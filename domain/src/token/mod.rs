@@ -2,11 +2,13 @@
 //! and signatures are the caller's.
 
 mod claims;
+mod key;
 mod kind;
 mod narrow;
 mod scope;
 
 pub use claims::{Claims, CollectionRef, FlatManagerClaims, RefTokenClaims};
+pub use key::{PublicParts, TokenKeyError, TokenKeyPair, TokenSecret};
 pub use kind::{TokenAlgorithm, TokenKind};
 pub use narrow::{FailedClaim, Subset, narrow, narrow_flat_manager};
 pub use scope::Scope;

@@ -15,6 +15,7 @@ pub mod exported_consumers;
 pub mod generations;
 pub mod imports;
 pub mod instance_secrets;
+pub mod issued_tokens;
 pub mod jobs;
 pub mod manifest_files;
 pub mod oauth_nonces;
