@@ -39,6 +39,7 @@ use crate::{
         (name = "exports", description = "Manifests going out, and the CAs that sign them."),
         (name = "owners", description = "The tenants."),
         (name = "CDNs", description = "Where content is."),
+        (name = "repositories", description = "OSTree repositories: which ref a commit is of."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
         (name = "audit", description = "Who did what."),
         (name = "monitoring", description = "What ends soon, and figures."),
@@ -85,6 +86,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::cdns::router())
         .merge(routes::owner_cdn::router())
         .merge(routes::entitlements::router())
+        .merge(routes::repos::router())
         .merge(routes::audit::router())
         .merge(routes::expirations::router())
         .merge(routes::metrics::router())

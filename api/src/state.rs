@@ -12,6 +12,7 @@ use crate::{
     cdn_check::CdnChecker,
     clock::Clock,
     config::Config,
+    edge::Edges,
     expiry::Expirations,
     export::{Exporter, SigningCas},
     import::Importer,
@@ -53,6 +54,8 @@ pub struct AppState {
     pub tokens: Tokens,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
+    /// Repositories and commits, as edges ask for them.
+    pub edges: Edges,
     /// Looks at CDNs.
     pub cdn_checker: CdnChecker,
     /// What ends when.
@@ -102,6 +105,7 @@ impl AppState {
         let expirations = Expirations::new(store.clone(), anchors.clone());
         Ok(Self {
             keyring: Keyring::new(store.clone(), pulse.clone()),
+            edges: Edges::new(store.clone(), pulse.clone()),
             pulse: pulse.clone(),
             gate: Gate::new(&config.access),
             nonces: Arc::default(),

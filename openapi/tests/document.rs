@@ -110,6 +110,7 @@ fn every_operation_is_called_by_a_test_over_http() {
         "owner_cdns",
         "owners",
         "problems",
+        "repos",
         "restores",
     ];
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/tests/it");

@@ -17,6 +17,7 @@
 #![deny(missing_docs)]
 
 mod audit;
+mod batch;
 mod cdn_info;
 mod cdns;
 mod credentials;
@@ -36,6 +37,7 @@ mod master_key;
 mod outbox;
 mod owner_cdn;
 mod owners;
+mod repos;
 mod rotate;
 mod seal;
 mod signing_keys;
@@ -52,14 +54,14 @@ mod write;
 pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
+pub use batch::{BatchCounts, BatchLine, LineRefusal};
 pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
 pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
 };
 pub use downstream::{
-    BatchCounts, BatchLine, BatchTransaction, CertificateDates, EntitlementFilter, EntitlementKind,
-    LineRefusal, StoredEntitlement,
+    BatchTransaction, CertificateDates, EntitlementFilter, EntitlementKind, StoredEntitlement,
 };
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
@@ -76,6 +78,7 @@ pub use master_key::MasterKey;
 pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
+pub use repos::{CommitSync, NewRepo, Repo};
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};

@@ -9,7 +9,7 @@ use portolan_storage::{LineRefusal, StorageError};
 use serde_json::Value;
 
 use super::Problem;
-use crate::{export::ExportError, import::ImportError, registration::RegistrationError};
+use crate::{batch::BatchError, export::ExportError, import::ImportError};
 
 /// A refused import.
 pub struct ImportProblem {
@@ -38,6 +38,19 @@ impl From<StorageError> for Problem {
                 "entitlement-id-in-use",
                 "An entitlement id is taken",
                 &format!("{error}. Ids are one namespace over all owners; nothing forces this."),
+            ),
+            StorageError::RepoInUse(_) => conflict(
+                "repo-in-use",
+                "The repository's name is taken",
+                &format!("{error}. Names are one namespace over all owners; take another one."),
+            ),
+            StorageError::CollectionInUse(_) => conflict(
+                "collection-in-use",
+                "The collection is taken",
+                &format!(
+                    "{error}. Collections are one namespace over all owners: whoever has one decides \
+                     who may have its refs."
+                ),
             ),
             StorageError::TooManyJobs(most) => too_many_jobs(most),
             StorageError::JobLost => {
@@ -138,14 +151,14 @@ impl From<ImportError> for Problem {
     }
 }
 
-impl From<RegistrationError> for Problem {
-    fn from(error: RegistrationError) -> Self {
+impl From<BatchError> for Problem {
+    fn from(error: BatchError) -> Self {
         match error {
-            RegistrationError::Line { line, .. } | RegistrationError::TooMany { line } => {
+            BatchError::Line { line, .. } | BatchError::TooMany { line } => {
                 batch_line(line, &error)
             }
-            RegistrationError::Store(error) => error.into(),
-            RegistrationError::Disk(_) | RegistrationError::Interrupted => internal(&error),
+            BatchError::Store(error) => error.into(),
+            BatchError::Disk(_) | BatchError::Interrupted => internal(&error),
         }
     }
 }
@@ -202,6 +215,7 @@ fn not_found(what: &'static str, name: &str) -> Problem {
             "There is no such upstream entitlement",
         ),
         "CDN" => ("cdn-not-found", "There is no such CDN"),
+        "repository" => ("repo-not-found", "There is no such repository"),
         "entitlement" => ("entitlement-not-found", "There is no such entitlement"),
         _ => ("not-found", "There is no such thing"),
     };

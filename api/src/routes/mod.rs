@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod metrics;
 pub mod owner_cdn;
 pub mod owners;
+pub mod repos;
 pub mod service;
 pub mod upstream_cas;
 pub mod upstream_consumers;

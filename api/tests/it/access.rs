@@ -34,6 +34,9 @@ fn rule(operation: &str) -> Rule {
         | "delete_owner_cdn"
         | "update_entitlement"
         | "create_entitlement_batch"
+        | "update_repo"
+        | "update_repo_commits"
+        | "delete_repo"
         | "delete_entitlement" => Rule::Roles(&[Admin, Manager]),
         "list_owners"
         | "get_owner"
@@ -47,6 +50,8 @@ fn rule(operation: &str) -> Rule {
         | "list_cdns"
         | "get_cdn"
         | "get_owner_cdn"
+        | "list_repos"
+        | "get_repo"
         | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
         "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" | "get_owner_cdn_info" => {
@@ -77,6 +82,7 @@ fn operations() -> Vec<Operation> {
                 .replace("{job_id}", "00000000-0000-7000-8000-000000000000")
                 .replace("{import_id}", "00000000-0000-7000-8000-000000000000")
                 .replace("{filename}", "test.crt")
+                .replace("{repo}", "stable")
                 .replace("{label}", "mirror");
             operations.push(Operation {
                 id: operation["operationId"].as_str().unwrap().to_owned(),

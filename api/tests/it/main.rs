@@ -41,6 +41,7 @@ mod owner_cdns;
 mod owners;
 mod problems;
 mod receiver;
+mod repos;
 mod restores;
 mod slow;
 mod support;

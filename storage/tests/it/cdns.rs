@@ -96,7 +96,7 @@ both_engines! {
         case.header.cdns = vec![cdn("mirror", "https://manifest.example.com")];
         case.import(store).await.unwrap();
         assert_eq!(now(&database).await, set, "the import's label is not beside the setting's URL");
-        let answer = store.entitlement_answer(&id("e1")).await.unwrap().unwrap();
+        let answer = store.entitlement_answer(&id("e1"), by().at).await.unwrap().unwrap();
         assert_eq!((answer.cdn.url, answer.cdn.label), (set.0.clone(), None));
         let shown = store.upstream_consumer(&acme).await.unwrap().unwrap();
         assert_eq!(shown.cdn.url, set.0);

@@ -24,6 +24,7 @@ mod import_whole;
 mod outbox;
 mod owners;
 mod raw;
+mod repos;
 mod rotation;
 mod schema;
 mod sealing;

@@ -5,17 +5,19 @@ use std::fs::File;
 use axum::extract::{Request, State};
 use portolan_domain::ids::OwnerKey;
 use portolan_storage::{Actor, BatchCounts};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tracing::Instrument;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use crate::{
     auth::Manager,
+    batch::BatchError,
     extract::{Json, OwnerPath, Path, Query},
     import::{Pace, busy, receive_lines},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
-    registration::{RegistrationError, register},
+    registration::register,
     state::AppState,
+    view::BatchResult,
 };
 
 /// The query of a batch.
@@ -26,20 +28,6 @@ pub struct BatchQuery {
     #[serde(default)]
     #[param(required = false, default = false)]
     replace: bool,
-}
-
-/// What a batch changed, in downstream entitlements.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResult {
-    /// New ones.
-    pub created: u64,
-    /// Those that come from somewhere else now.
-    pub updated: u64,
-    /// Those that were registered so already.
-    pub unchanged: u64,
-    /// Those that were not in it.
-    pub removed: u64,
 }
 
 /// Registers up to a million downstream entitlements, all or none.
@@ -91,9 +79,7 @@ pub async fn create_entitlement_batch(
         run(&state, &owner, body.file, query.replace, caller.by).await
     };
     let running = tokio::spawn(batch.in_current_span());
-    let counts = running
-        .await
-        .map_err(|_| RegistrationError::Interrupted)??;
+    let counts = running.await.map_err(|_| BatchError::Interrupted)??;
     Ok(Json(counts.into()))
 }
 
@@ -111,15 +97,4 @@ async fn run(
     state.cache.changed(owner);
     tracing::info!(%owner, ?counts, "a batch of entitlements was registered");
     Ok(counts)
-}
-
-impl From<BatchCounts> for BatchResult {
-    fn from(counts: BatchCounts) -> Self {
-        Self {
-            created: counts.created,
-            updated: counts.updated,
-            unchanged: counts.unchanged,
-            removed: counts.removed,
-        }
-    }
 }
