@@ -41,6 +41,8 @@ use crate::{
         (name = "CDNs", description = "Where content is."),
         (name = "repositories", description = "OSTree repositories: which ref a commit is of."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
+        (name = "grants", description = "Which user may have which refs."),
+        (name = "tokens", description = "What content servers ask of who wants a ref."),
         (name = "audit", description = "Who did what."),
         (name = "monitoring", description = "What ends soon, and figures."),
         (name = "service", description = "The service itself."),
@@ -87,6 +89,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::owner_cdn::router())
         .merge(routes::entitlements::router())
         .merge(routes::repos::router())
+        .merge(routes::grants::router())
+        .merge(routes::ref_tokens::router())
         .merge(routes::audit::router())
         .merge(routes::expirations::router())
         .merge(routes::metrics::router())

@@ -19,6 +19,7 @@ use crate::{
     jobs::Jobs,
     metrics::Metrics,
     pulse::Pulse,
+    ref_tokens::Authority,
     tokens::{Revocations, Tokens},
     webhook::Webhook,
 };
@@ -52,6 +53,8 @@ pub struct AppState {
     pub signing: SigningCas,
     /// Signs and verifies tokens.
     pub tokens: Tokens,
+    /// Says who may have which ref.
+    pub authority: Authority,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
     /// Repositories and commits, as edges ask for them.
@@ -110,6 +113,7 @@ impl AppState {
             gate: Gate::new(&config.access),
             nonces: Arc::default(),
             audit: Audit::new(store.clone(), clock.clone()),
+            authority: Authority::new(&config.tokens, store.clone(), clock.clone())?,
             tokens,
             cache,
             jobs,

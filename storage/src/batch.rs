@@ -37,6 +37,9 @@ pub enum LineRefusal {
     /// The id is another owner's, or an upstream entitlement's.
     #[error("the entitlement id {0} is in use here already")]
     InUse(String),
+    /// No repository of the owner has the collection.
+    #[error("the collection {0} is in no repository of this owner")]
+    CollectionNotOwned(String),
 }
 
 /// What a batch changed.

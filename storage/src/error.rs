@@ -53,6 +53,9 @@ pub enum StorageError {
     /// The collection is another owner's.
     #[error("the collection {0} is in repositories of another owner")]
     CollectionInUse(CollectionId),
+    /// No repository of the owner has the collection: it grants nothing of it.
+    #[error("the collection {0} is in no repository of this owner")]
+    CollectionNotOwned(CollectionId),
     /// The owner has this many jobs that are still to be done, and may not have more.
     #[error("the owner has {0} jobs that are still to be done; no more are taken")]
     TooManyJobs(u64),

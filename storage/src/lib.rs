@@ -28,6 +28,7 @@ pub mod error;
 mod expirations;
 mod exports;
 mod generation;
+mod grants;
 mod ids;
 mod imports;
 mod instance;
@@ -68,6 +69,7 @@ pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
 pub use generation::Generations;
+pub use grants::GrantBatch;
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,

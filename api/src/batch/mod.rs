@@ -1,6 +1,7 @@
 //! What all batches share (NDJSON): lines are checked before a transaction opens, and read again within
 //! it: neither is slower than our own disk.
 
+mod body;
 mod lines;
 
 use std::{
@@ -16,6 +17,7 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
 };
 
+pub use self::body::{BatchBody, Held};
 use self::lines::Lines;
 
 /// Lines of a batch that say something, at most.

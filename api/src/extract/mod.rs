@@ -11,7 +11,7 @@ mod path;
 mod query;
 mod span;
 
-pub use body::Json;
+pub use body::{Json, JsonList};
 pub use cdn_url::parse_cdn_url;
 pub use dialect::{Dialect, Shaped};
 pub use instant::Instant;

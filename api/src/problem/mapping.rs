@@ -9,7 +9,13 @@ use portolan_storage::{LineRefusal, StorageError};
 use serde_json::Value;
 
 use super::Problem;
-use crate::{batch::BatchError, export::ExportError, import::ImportError};
+use crate::{
+    batch::BatchError,
+    export::ExportError,
+    import::ImportError,
+    ref_tokens::{AuthorityError, IssueError},
+    tokens::{SigningError, SubsetError},
+};
 
 /// A refused import.
 pub struct ImportProblem {
@@ -52,6 +58,7 @@ impl From<StorageError> for Problem {
                      who may have its refs."
                 ),
             ),
+            StorageError::CollectionNotOwned(_) => collection_not_owned(&error),
             StorageError::TooManyJobs(most) => too_many_jobs(most),
             StorageError::JobLost => {
                 conflict("job-lost", "The job is another node's", &error.to_string())
@@ -65,6 +72,10 @@ impl From<StorageError> for Problem {
                 &format!("{error}. Ids are one namespace over all owners; nothing of the batch is stored."),
             )
             .with("line", line),
+            StorageError::Line {
+                line,
+                refusal: LineRefusal::CollectionNotOwned(_),
+            } => collection_not_owned(&error).with("line", line),
             StorageError::Line { line, .. } => batch_line(line, &error),
             StorageError::EntitlementIsUpstream(_) => conflict(
                 "entitlement-is-upstream",
@@ -163,6 +174,18 @@ impl From<BatchError> for Problem {
     }
 }
 
+impl From<IssueError> for Problem {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Authority(AuthorityError::Store(error))
+            | IssueError::Signing(SigningError::Store(error)) => error.into(),
+            IssueError::Authority(AuthorityError::Silent) => authority_silent(),
+            IssueError::Revocations(SubsetError::RevocationsUnknown) => unavailable(&error),
+            IssueError::Revocations(_) | IssueError::Signing(_) => internal(&error),
+        }
+    }
+}
+
 impl From<ExportError> for Problem {
     fn from(error: ExportError) -> Self {
         match error {
@@ -225,6 +248,17 @@ fn not_found(what: &'static str, name: &str) -> Problem {
 
 fn conflict(slug: &'static str, title: &'static str, detail: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, slug, title, sentence(detail))
+}
+
+/// Whoever could grant refs of another's collection could give away what the other one sells.
+fn collection_not_owned(error: &dyn std::error::Error) -> Problem {
+    let title = "The collection is not this owner's";
+    let detail = format!(
+        "{error}. An owner grants only what is in collections of its own repositories. Nothing of it is \
+         stored"
+    );
+    let status = StatusCode::FORBIDDEN;
+    Problem::new(status, "collection-not-owned", title, sentence(&detail))
 }
 
 /// Each job keeps its upload: an owner's queue is bounded.
@@ -329,6 +363,16 @@ fn uncertain(error: &dyn std::error::Error) -> Problem {
                   look, then try again.";
     let status = StatusCode::SERVICE_UNAVAILABLE;
     Problem::new(status, "outcome-unknown", title, detail)
+        .header(RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
+/// An outage must never look like "nobody may have it".
+fn authority_silent() -> Problem {
+    let title = "The authority does not answer";
+    let detail = "The system that says who may have what (tokens.webhook) does not answer at the moment, \
+                  and has said nothing of these refs that still counts. Nothing was given. Try again soon.";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(status, "authority-unavailable", title, detail)
         .header(RETRY_AFTER, HeaderValue::from_static("5"))
 }
 

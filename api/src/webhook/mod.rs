@@ -6,6 +6,7 @@ mod deliver;
 mod sender;
 mod signature;
 
+pub(crate) use client::silent;
 pub use client::{SignedClient, Undelivered};
 pub use deliver::Webhook;
 pub use sender::Sender;
