@@ -15,5 +15,7 @@ pub mod owners;
 pub mod ref_tokens;
 pub mod repos;
 pub mod service;
+pub mod tokens;
 pub mod upstream_cas;
 pub mod upstream_consumers;
+pub mod well_known;

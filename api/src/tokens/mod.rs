@@ -6,6 +6,7 @@ mod error;
 mod header;
 mod key;
 mod keys;
+mod offline;
 mod revocations;
 mod subset;
 
@@ -22,6 +23,8 @@ use tokio::sync::{Mutex, watch};
 pub use self::{
     codec::LONGEST,
     error::{InvalidToken, SigningError},
+    keys::PublicKeys,
+    offline::{OfflineKeys, UnreadableKeys},
     revocations::Revocations,
     subset::{SubsetError, new_jti},
 };
@@ -144,16 +147,15 @@ impl Tokens {
         self.signing_key(kind).await?.sign(claims)
     }
 
-    /// The public keys that verify tokens, as a JWK set (RFC 7517), with a number that changes when they
-    /// do.
+    /// The public keys that verify tokens.
     ///
     /// # Errors
     /// [`StorageError`] where none were ever read, and the database does not answer.
-    pub async fn public_keys(&self) -> Result<Arc<Keys>, StorageError> {
+    pub async fn public_keys(&self) -> Result<Arc<PublicKeys>, StorageError> {
         if !self.keys().were_read() {
             self.look_up().await?;
         }
-        Ok(self.keys())
+        Ok(self.keys().public())
     }
 
     async fn signing_key(&self, kind: TokenKind) -> Result<Arc<Key>, SigningError> {

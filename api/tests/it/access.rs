@@ -12,15 +12,17 @@ use super::support::{Answer, TestApp};
 /// Who may call an operation.
 enum Rule {
     Public,
+    /// Public, but for the token that the request carries: no credential counts.
+    OwnToken,
     Roles(&'static [Role]),
 }
 
 fn rule(operation: &str) -> Rule {
     use Role::{Admin, Auditor, Manager, Proxy};
     match operation {
-        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca" => {
-            Rule::Public
-        }
+        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca"
+        | "get_jwks" => Rule::Public,
+        "create_token_subset" | "create_flat_manager_token_subset" => Rule::OwnToken,
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" | "create_cdn" | "update_cdn" | "delete_cdn"
         | "create_cdn_check" => Rule::Roles(&[Admin]),
@@ -136,6 +138,15 @@ both_engines! {
                 Rule::Public => {
                     let answer = call(&app, &operation, None).await;
                     assert_eq!(answer.status, StatusCode::OK, "{id}");
+                    continue;
+                }
+                Rule::OwnToken => {
+                    let all = keys.iter().map(|(_, key)| Some(&**key));
+                    for key in all.chain([None, Some("ptl_nonsense"), Some("a.b.c")]) {
+                        let answer = call(&app, &operation, key).await;
+                        answer.assert_problem(401, "invalid-token");
+                        assert!(answer.header("www-authenticate").starts_with("Bearer "), "{id}");
+                    }
                     continue;
                 }
                 Rule::Roles(allowed) => allowed,

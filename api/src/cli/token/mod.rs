@@ -1,0 +1,26 @@
+//! `portolan token`: tokens that are made by hand, and those that somebody brings.
+
+mod create;
+mod verify;
+
+use clap::Subcommand;
+
+use super::{context::Context, error::CliError};
+
+/// What can be done with tokens.
+#[derive(Subcommand)]
+pub enum TokenCommand {
+    /// Make a first token, and print it alone: it is kept nowhere
+    Create(Box<create::CreateArgs>),
+    /// Say whether a ref token is for a ref, and why not. It needs no server and no database: only the
+    /// server's public keys, from /.well-known/jwks.json. What was revoked it cannot know
+    Verify(Box<verify::VerifyArgs>),
+}
+
+/// Runs a command.
+pub async fn run(context: &Context, command: &TokenCommand) -> Result<(), CliError> {
+    match command {
+        TokenCommand::Create(args) => create::run(context, args).await,
+        TokenCommand::Verify(args) => verify::run(context, args),
+    }
+}
