@@ -18,7 +18,7 @@ enum Rule {
 }
 
 fn rule(operation: &str) -> Rule {
-    use Role::{Admin, Auditor, Manager, Proxy};
+    use Role::{Admin, Auditor, Issuer, Manager, Proxy};
     match operation {
         "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca"
         | "get_jwks" => Rule::Public,
@@ -55,6 +55,10 @@ fn rule(operation: &str) -> Rule {
         | "list_repos"
         | "get_repo"
         | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
+        "update_grants" | "delete_grants" | "create_grant_batch" | "create_ref_tokens" => {
+            Rule::Roles(&[Admin, Issuer])
+        }
+        "get_grants" => Rule::Roles(&[Admin, Issuer, Auditor]),
         "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
         "get_cdn_info" | "get_upstream_cert" | "get_owner_cdn_info" => {
             Rule::Roles(&[Admin, Manager, Proxy])
@@ -85,6 +89,7 @@ fn operations() -> Vec<Operation> {
                 .replace("{import_id}", "00000000-0000-7000-8000-000000000000")
                 .replace("{filename}", "test.crt")
                 .replace("{repo}", "stable")
+                .replace("{user}", "alice")
                 .replace("{label}", "mirror");
             operations.push(Operation {
                 id: operation["operationId"].as_str().unwrap().to_owned(),

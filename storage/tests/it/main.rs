@@ -14,6 +14,7 @@ mod credentials;
 mod downstream;
 mod downstream_batch;
 mod exports;
+mod grants;
 mod import_conflicts;
 mod import_content;
 mod import_dry_run;
