@@ -194,7 +194,15 @@ mod tests {
 
     #[test]
     fn a_user_is_any_name_that_a_path_can_hold() {
-        for good in ["alice", "alice@example.com", "auth0|7", "a/b", "Zoë", "...", " a"] {
+        for good in [
+            "alice",
+            "alice@example.com",
+            "auth0|7",
+            "a/b",
+            "Zoë",
+            "...",
+            " a",
+        ] {
             assert!(good.parse::<UserName>().is_ok(), "{good}");
         }
         for bad in ["", ".", "..", "a\nb", "a\0", &"ä".repeat(128)] {

@@ -15,7 +15,9 @@ mod refusal;
 mod token;
 
 pub use api_key::{InvalidKey, Secret, masked};
-pub use caller::{Admin, Auditor, Caller, Issuer, IssuerOrAuditor, Manager, Reader, Viewer, forbidden};
+pub use caller::{
+    Admin, Auditor, Caller, Issuer, IssuerOrAuditor, Manager, Reader, Viewer, forbidden,
+};
 pub use client_address::client_address;
 pub use client_ca::{ClientCaFileError, ClientCaStore};
 pub use client_certificate::{PresentedCertificate, presented};

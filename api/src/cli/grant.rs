@@ -119,7 +119,9 @@ fn show(context: &Context, user: &UserName, granted: &BTreeSet<Grant>) -> Result
     let shown = GrantedRefs::all(granted);
     context.print(&as_json(&shown)?, || {
         let line = |entry: &GrantedRefs| {
-            let until = entry.until.map_or("for ever".to_owned(), |at| format!("until {at}"));
+            let until = entry
+                .until
+                .map_or("for ever".to_owned(), |at| format!("until {at}"));
             let of = |name: &String| format!("{} {name} {until}", entry.collection_id);
             entry.refs.iter().map(of).collect::<Vec<_>>().join("\n")
         };

@@ -78,8 +78,18 @@ impl AuthorityWebhookConfig {
     pub(super) fn resolve(&mut self, authority: TokenAuthority) -> Result<(), ConfigError> {
         KEYS.read_secret(&mut self.secret, self.secret_file.as_deref())?;
         for (key, value, least, most) in [
-            ("tokens.webhook.timeout_seconds", self.timeout_seconds, 1, 10),
-            ("tokens.webhook.max_age_seconds", self.max_age_seconds, 0, DAY),
+            (
+                "tokens.webhook.timeout_seconds",
+                self.timeout_seconds,
+                1,
+                10,
+            ),
+            (
+                "tokens.webhook.max_age_seconds",
+                self.max_age_seconds,
+                0,
+                DAY,
+            ),
             (
                 "tokens.webhook.stale_if_error_seconds",
                 self.stale_if_error_seconds,

@@ -58,7 +58,11 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonList<T> {
             ))
         })?;
         let read = |item: &RawValue| read_object(item.get().as_bytes());
-        items.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+        items
+            .into_iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 

@@ -92,11 +92,7 @@ impl WebhookAuthority {
     }
 
     /// Which of these refs a user may have. What nobody could say is left out.
-    pub async fn ask(
-        &self,
-        user: &UserName,
-        wanted: &BTreeSet<Wanted>,
-    ) -> BTreeMap<Wanted, bool> {
+    pub async fn ask(&self, user: &UserName, wanted: &BTreeSet<Wanted>) -> BTreeMap<Wanted, bool> {
         let mut known = self.remembered(user, wanted, Freshness::Fresh);
         if known.len() == wanted.len() {
             return known;
@@ -205,9 +201,9 @@ fn among(asked: &BTreeSet<Wanted>, allowed: Vec<Allowed>) -> BTreeSet<Wanted> {
         Allowed::Ref {
             collection_id,
             name,
-        } => asked.iter().find(|one| {
-            one.collection.as_str() == collection_id && one.name.as_str() == name
-        }),
+        } => asked
+            .iter()
+            .find(|one| one.collection.as_str() == collection_id && one.name.as_str() == name),
         Allowed::Name(name) => {
             let mut of_name = asked.iter().filter(|one| one.name.as_str() == name);
             of_name.next().filter(|_| of_name.next().is_none())
@@ -237,7 +233,9 @@ mod tests {
         let allowed = |json: serde_json::Value| -> Vec<String> {
             let answer: Answer = serde_json::from_value(json).unwrap();
             let allowed = among(&asked, answer.allowed).into_iter();
-            allowed.map(|one| format!("{} {}", one.collection, one.name)).collect()
+            allowed
+                .map(|one| format!("{} {}", one.collection, one.name))
+                .collect()
         };
         assert_eq!(
             allowed(json!({ "allowed": ["app/x", "app/y", "app/z", "*"] })),

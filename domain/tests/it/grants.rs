@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use portolan_domain::{
     grants::{
-        Grant, GrantEntry, GrantLine, InvalidEntry, InvalidPattern, Permission, RefPattern, RefProof,
-        Unproven, Wanted, decide,
+        Grant, GrantEntry, GrantLine, InvalidEntry, InvalidPattern, Permission, RefPattern,
+        RefProof, Unproven, Wanted, decide,
     },
     lines::FromLine,
     token::{Claims, CollectionRef},
@@ -60,7 +60,13 @@ fn a_star_is_exactly_one_whole_segment() {
 
 #[test]
 fn a_star_within_a_segment_is_refused_and_so_is_what_is_no_ref() {
-    for text in ["app/org.cool.*/x86_64/stable", "**", "app/**", "a/*b", "a/b*/c"] {
+    for text in [
+        "app/org.cool.*/x86_64/stable",
+        "**",
+        "app/**",
+        "a/*b",
+        "a/b*/c",
+    ] {
         let refused = text.parse::<RefPattern>().unwrap_err();
         assert_eq!(refused, InvalidPattern::PartOfSegment, "{text}");
     }
@@ -82,7 +88,10 @@ fn the_longest_grant_decides() {
         (vec![], Permission::Never),
         (vec![grant("app/b/*/stable", None)], Permission::Never),
         (vec![grant("app/a/*/*", Some(NOW))], Permission::Ended),
-        (vec![grant("app/a/*/*", Some(at(5)))], Permission::Until(at(5))),
+        (
+            vec![grant("app/a/*/*", Some(at(5)))],
+            Permission::Until(at(5)),
+        ),
         (
             vec![
                 grant("app/a/*/*", Some(at(-5))),

@@ -110,7 +110,10 @@ impl GrantBatch {
         let what = "grant of";
         let twice = twice.map(|(line, name)| (line, LineRefusal::Twice { what, name }));
         let foreign = foreign.map(|(line, name)| (line, LineRefusal::CollectionNotOwned(name)));
-        let first = twice.into_iter().chain(foreign).min_by_key(|(line, _)| *line);
+        let first = twice
+            .into_iter()
+            .chain(foreign)
+            .min_by_key(|(line, _)| *line);
         match first {
             Some((line, refusal)) => Err(StorageError::Line {
                 line: u64::try_from(line).unwrap_or_default(),

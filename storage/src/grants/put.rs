@@ -91,7 +91,9 @@ async fn check_collections(
         .all(connection)
         .await?;
     let owned: BTreeSet<String> = owned.into_iter().map(|row| row.id).collect();
-    let foreign = wanted.into_iter().find(|name| !owned.contains(name.as_str()));
+    let foreign = wanted
+        .into_iter()
+        .find(|name| !owned.contains(name.as_str()));
     match foreign {
         Some(foreign) => Err(StorageError::CollectionNotOwned(foreign.clone())),
         None => Ok(()),

@@ -8,7 +8,8 @@ use portolan_domain::{
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    Select, sea_query::{Expr, ExprTrait, Query},
+    Select,
+    sea_query::{Expr, ExprTrait, Query},
 };
 
 use crate::{
