@@ -9,7 +9,7 @@ pub struct Migration;
 const INDEXES: [(&str, &str, &[&str]); 4] = [
     // With the owner, so that counting by owner what ends soon reads no rows.
     (
-        "entitlements_by_end",
+        "entitlements_by_certificate_end",
         "entitlements",
         &["not_after", "id", "owner_id"],
     ),
