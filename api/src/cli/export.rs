@@ -18,6 +18,7 @@ use super::{context::Context, error::CliError};
 use crate::{
     export::{Export, ExportOptions, ExportScheme},
     problem::Problem,
+    routes::owners::DisplayName,
     state::AppState,
 };
 
@@ -37,14 +38,18 @@ pub struct ExportArgs {
     #[arg(long)]
     cdn_label: Option<CdnLabel>,
     /// The name of the exported consumer [default: the owner's]
-    #[arg(long)]
-    name: Option<String>,
+    #[arg(long, value_parser = display_name)]
+    name: Option<DisplayName>,
     /// An entitlement to export; repeat for more [default: all]
     #[arg(long)]
     entitlement: Vec<EntitlementId>,
     /// How it is signed
     #[arg(long, default_value = "legacy")]
     scheme: ExportScheme,
+}
+
+fn display_name(text: &str) -> Result<DisplayName, &'static str> {
+    text.to_owned().try_into()
 }
 
 /// Runs `portolan export`.
@@ -92,7 +97,7 @@ fn options(
     Ok(ExportOptions {
         cdn_url: cdn_url.map_err(|why| CliError::new(format!("--cdn-url {why}")))?,
         cdn_label: args.cdn_label.clone(),
-        name: args.name.clone(),
+        name: args.name.as_ref().map(|name| name.as_str().to_owned()),
         only: (!only.is_empty()).then_some(only),
         scheme: args.scheme,
         by: context.actor(),

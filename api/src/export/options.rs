@@ -18,10 +18,10 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportScheme {
-    /// SHA256withRSA, no scheme.json: what every importer reads
+    /// RSA with SHA-256, no scheme.json: what every importer reads
     #[default]
     Legacy,
-    /// SHA256withRSA, with scheme.json
+    /// RSA with SHA-256, with scheme.json
     Rsa,
     /// ML-DSA-65, which no quantum computer breaks
     Mldsa,

@@ -1,7 +1,7 @@
 //! Runs an export. Whatever refuses it does so before the first byte goes out: the inner archive is
 //! whole and signed by then, in a file of ours.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use portolan_domain::{build::BuildError, ids::OwnerKey, trust::SignatureAlgorithm};
 use portolan_storage::{ExportReader, StorageError, Store};
@@ -53,7 +53,9 @@ pub enum ExportError {
 
 /// Exports what owners have imported; cheap to clone.
 #[derive(Clone)]
-pub struct Exporter {
+pub struct Exporter(Arc<Inner>);
+
+struct Inner {
     store: Store,
     signing: SigningCas,
     spool: Spool,
@@ -73,7 +75,7 @@ impl Exporter {
         (export, import): (&ExportConfig, &ImportConfig),
         clock: Clock,
     ) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             store,
             signing,
             spool,
@@ -81,7 +83,7 @@ impl Exporter {
             turns: Reception::new(export.concurrent, 1),
             clock,
             oneshot_bytes: import.limits.oneshot_bytes,
-        }
+        }))
     }
 
     /// Exports what the owner has imported, and records that. Dropped, it ends.
@@ -93,23 +95,26 @@ impl Exporter {
         owner: &OwnerKey,
         options: ExportOptions,
     ) -> Result<Export, ExportError> {
+        let this = &*self.0;
         // Before anybody waits, or has keys made for nothing.
-        if self.store.upstream_consumer(owner).await?.is_none() {
+        if this.store.upstream_consumer(owner).await?.is_none() {
             return Err(StorageError::WithoutImport(owner.clone()).into());
         }
-        let place = enter(&self.places, owner).await?;
+        let place = enter(&this.places, owner).await?;
         // Until it is written: a client that takes its export slowly keeps nobody from a turn.
-        let turn = enter(&self.turns, owner).await?;
-        let written = self.write(owner, &options).await?;
+        let turn = enter(&this.turns, owner).await?;
+        let written = this.write(owner, &options).await?;
         let count = written.entitlements;
         let event = options.by.did("export.create").of_owner(owner);
         let event = event.detail(format!("{count} entitlements"));
-        self.store.record_events(vec![event]).await?;
+        this.store.record_events(vec![event]).await?;
         drop(turn);
         tracing::info!(%owner, entitlements = count, "a manifest was exported");
         Ok(Export::new(written.signed, count, place))
     }
+}
 
+impl Inner {
     async fn write(
         &self,
         owner: &OwnerKey,

@@ -46,7 +46,6 @@ impl Export {
     }
 
     /// The manifest as a body. A client that goes away ends the work.
-    #[must_use]
     pub fn into_body(self) -> Body {
         let (sender, receiver) = mpsc::channel::<Chunk>(AHEAD);
         tokio::task::spawn_blocking(move || {

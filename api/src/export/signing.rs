@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::run::ExportError;
-use crate::clock::Clock;
+use crate::{clock::Clock, patience::patiently};
 
 /// The algorithms, in the order in which their certificates are served.
 const ALGORITHMS: [(SignatureAlgorithm, KeyKind); 2] = [
@@ -32,10 +32,12 @@ const MOST_WAITING: usize = 64;
 
 /// The signing CAs; cheap to clone.
 #[derive(Clone)]
-pub struct SigningCas {
+pub struct SigningCas(Arc<Inner>);
+
+struct Inner {
     store: Store,
     clock: Clock,
-    known: Arc<OnceCell<Arc<SigningCertificates>>>,
+    known: OnceCell<Arc<SigningCertificates>>,
     waiting: Arc<Semaphore>,
 }
 
@@ -67,12 +69,12 @@ impl SigningCas {
     /// The CAs of this store. Nothing is made yet.
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             store,
             clock,
-            known: Arc::default(),
+            known: OnceCell::new(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
-        }
+        }))
     }
 
     /// The certificates; made where there are none yet.
@@ -80,12 +82,12 @@ impl SigningCas {
     /// # Errors
     /// Where the database fails, or too many wait.
     pub async fn certificates(&self) -> Result<Arc<SigningCertificates>, ExportError> {
-        if let Some(known) = self.known.get() {
+        if let Some(known) = self.0.known.get() {
             return Ok(known.clone());
         }
-        let place = self.waiting.clone().try_acquire_owned();
+        let place = self.0.waiting.clone().try_acquire_owned();
         let place = place.map_err(|_| ExportError::Busy)?;
-        let this = self.clone();
+        let this = self.0.clone();
         // On its own: else somebody who asks and goes away, again and again, would have a key made
         // each time, and nobody would ever get one.
         let found = tokio::spawn(async move {
@@ -107,14 +109,18 @@ impl SigningCas {
             .find(|key| key.algorithm == algorithm.name())
             .ok_or(ExportError::Interrupted)?;
         let secret = self
+            .0
             .store
             .signing_secret(SigningPurpose::Manifest, &ca.kid)
             .await?;
         Ok(Authority::from_pem(&ca.public_pem, &secret)?)
     }
+}
 
+impl Inner {
     async fn find_or_make(&self) -> Result<Arc<SigningCertificates>, ExportError> {
-        let stored = self.store.signing_keys(SigningPurpose::Manifest).await?;
+        let stored = self.store.signing_keys(SigningPurpose::Manifest);
+        let stored = patiently(stored, false).await?;
         let missing: Vec<_> = ALGORITHMS
             .into_iter()
             .filter(|(algorithm, _)| stored.iter().all(|key| key.algorithm != algorithm.name()))

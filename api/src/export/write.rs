@@ -49,46 +49,52 @@ pub(super) struct Written {
 
 impl Job {
     /// Writes the parts as they come, and signs the whole.
-    pub fn write(self, mut parts: mpsc::Receiver<Part>) -> Result<Written, ExportError> {
+    pub fn write(self, parts: mpsc::Receiver<Part>) -> Result<Written, ExportError> {
         let now = self.header.created;
         let validity = Validity {
             from: now - Duration::days(1),
             until: now + IDENTITY,
         };
         let identity = issue_identity(&self.issuer, &self.header.uuid, validity)?;
-        let signer = signer(&self.ca, self.scheme)?;
+        let signs = signer(&self.ca, self.scheme)?;
         let mut writer = ExportWriter::begin(self.spool, &self.header, &identity)?;
-        loop {
-            match parts.blocking_recv().ok_or(ExportError::Interrupted)? {
-                Part::Files(files) => {
-                    for file in files {
-                        writer.kept(&file.path, &file.content)?;
-                    }
-                }
-                Part::Entitlements(entitlements) => {
-                    for entitlement in &entitlements {
-                        writer.entitlement(entitlement)?;
-                    }
-                }
-                Part::End => break,
-            }
-        }
+        write_parts(&mut writer, parts)?;
         let entitlements = writer.entitlements();
-        let archive = writer.finish(&signer)?;
-        let limit = if signer.is_oneshot() {
+        let archive = writer.finish(&signs)?;
+        let limit = if signs.is_oneshot() {
             self.oneshot_bytes.min(LARGEST)
         } else {
             LARGEST
         };
-        if archive.bytes() > limit {
-            let bytes = archive.bytes();
+        let bytes = archive.bytes();
+        if bytes > limit {
             return Err(ExportError::TooLarge { bytes, limit });
         }
-        let signed = archive.sign(&signer)?;
         Ok(Written {
-            signed,
+            signed: archive.sign(&signs)?,
             entitlements,
         })
+    }
+}
+
+fn write_parts(
+    writer: &mut ExportWriter<File>,
+    mut parts: mpsc::Receiver<Part>,
+) -> Result<(), ExportError> {
+    loop {
+        match parts.blocking_recv().ok_or(ExportError::Interrupted)? {
+            Part::Files(files) => {
+                for file in files {
+                    writer.kept(&file.path, &file.content)?;
+                }
+            }
+            Part::Entitlements(entitlements) => {
+                for entitlement in &entitlements {
+                    writer.entitlement(entitlement)?;
+                }
+            }
+            Part::End => return Ok(()),
+        }
     }
 }
 

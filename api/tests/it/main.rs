@@ -27,6 +27,8 @@ mod downstream;
 mod dry_run;
 mod expirations;
 mod exports;
+mod exports_content;
+mod exports_keys;
 mod fake_cdn;
 mod fixtures;
 mod imports;

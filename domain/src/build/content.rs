@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime, macros::format_description};
 
 use super::{
     Authority, BuildError, Description, EntitlementDescription, Validity,
-    authority::{Request, certify, serial},
+    certificate::{Request, certify, serial},
 };
 
 /// A file of the inner archive: its path and its content.

@@ -5,6 +5,7 @@
 
 mod archive;
 mod authority;
+mod certificate;
 mod content;
 mod description;
 mod writer;
@@ -14,7 +15,7 @@ pub use authority::{Authority, KeyKind, Validity};
 pub use description::{CdnDescription, Description, EntitlementDescription};
 pub use writer::{Built, ManifestSigner, SchemeFile, write_manifest};
 
-pub(crate) use authority::{Request, certify, random_serial};
+pub(crate) use certificate::{Request, certify, random_serial};
 pub(crate) use content::candlepin_time;
 
 use thiserror::Error;

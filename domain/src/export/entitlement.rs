@@ -10,6 +10,7 @@ use crate::{
     digest::Sha256Digest,
     ids::{EntitlementId, PoolId},
     manifest::{Entitlement, IssuedCertificate, Pool, PoolDetails},
+    secret::PrivateKeyPem,
 };
 
 #[derive(Serialize)]
@@ -75,7 +76,7 @@ impl<'a> CertificateJson<'a> {
         let serial = Serial(&certificate.serial);
         Self {
             id: Sha256Digest::of(certificate.cert.as_bytes()).to_string()[..32].to_owned(),
-            key: certificate.key.as_ref().map(|key| key.expose()),
+            key: certificate.key.as_ref().map(PrivateKeyPem::expose),
             cert: &certificate.cert,
             serial: SerialJson {
                 id: serial,
@@ -133,7 +134,7 @@ pub(super) fn identity(of: &IssuedCertificate) -> Result<Zeroizing<Vec<u8>>, Bui
 pub(super) fn text(of: &IssuedCertificate) -> Zeroizing<Vec<u8>> {
     let mut text = Zeroizing::new(Vec::with_capacity(size(of)));
     text.extend_from_slice(of.cert.as_bytes());
-    let key = of.key.as_ref().map_or("", |key| key.expose());
+    let key = of.key.as_ref().map_or("", PrivateKeyPem::expose);
     text.extend_from_slice(key.as_bytes());
     text
 }

@@ -14,7 +14,7 @@ use time::macros::datetime;
 
 use crate::{
     raw::Raw,
-    support::{Case, by, cdn, create_owners, entitlement, id, url},
+    support::{Case, NOW, by, cdn, create_owners, entitlement, id, url},
 };
 
 both_engines! {
@@ -96,7 +96,7 @@ both_engines! {
         case.header.cdns = vec![cdn("mirror", "https://manifest.example.com")];
         case.import(store).await.unwrap();
         assert_eq!(now(&database).await, set, "the import's label is not beside the setting's URL");
-        let answer = store.entitlement_answer(&id("e1"), by().at).await.unwrap().unwrap();
+        let answer = store.entitlement_answer(&id("e1"), NOW).await.unwrap().unwrap();
         assert_eq!((answer.cdn.url, answer.cdn.label), (set.0.clone(), None));
         let shown = store.upstream_consumer(&acme).await.unwrap().unwrap();
         assert_eq!(shown.cdn.url, set.0);
