@@ -32,6 +32,7 @@ pub mod import;
 pub mod limits;
 pub mod lines;
 pub mod manifest;
+pub mod ostree;
 pub mod registration;
 pub mod repo;
 pub mod secret;

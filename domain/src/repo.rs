@@ -10,8 +10,9 @@ use crate::{
     lines::{FromLine, LineFault, read_object},
 };
 
-/// Refs of one commit at most: they all stand in one header of an answer.
-pub const MOST_REFS: usize = 50;
+/// Bytes of a commit's refs at most: they all stand in one header of an answer, and proxies take 4 to 8 KiB
+/// of headers.
+pub const LONGEST_REFS: usize = 3 << 10;
 
 /// `xa.token-type`: what a repository asks of who wants a commit. The numbers mean what the repository's
 /// owner says.
@@ -102,7 +103,7 @@ struct Line {
 }
 
 impl FromLine for CommitLine {
-    const LONGEST: usize = 32 << 10;
+    const LONGEST: usize = 8 << 10;
     const EXAMPLE: &'static str = r#"{"commit":"<sha256>","refs":["…"]}"#;
 
     fn from_line(line: &[u8]) -> Result<Self, LineFault> {
@@ -113,8 +114,11 @@ impl FromLine for CommitLine {
                 "refs is empty; name the refs that the commit is of".to_owned(),
             ));
         }
-        if line.refs.len() > MOST_REFS {
-            return Err(LineFault::Other(format!("refs has more than {MOST_REFS}")));
+        let bytes: usize = line.refs.iter().map(|name| name.as_str().len() + 2).sum();
+        if bytes > LONGEST_REFS {
+            return Err(LineFault::Other(format!(
+                "refs has more than {LONGEST_REFS} bytes"
+            )));
         }
         Ok(Self {
             commit: line.commit,
@@ -160,7 +164,9 @@ mod tests {
             let said = read(bad).unwrap_err().to_string();
             assert!(said.contains(why), "{bad}: {said}");
         }
-        let many: Vec<String> = (0..=MOST_REFS).map(|n| format!("\"r{n}\"")).collect();
+        let many: Vec<String> = (0..=LONGEST_REFS / 5)
+            .map(|n| format!("\"r{n}\""))
+            .collect();
         assert!(read(&format!("\"refs\":[{}]", many.join(","))).is_err());
         assert!(CommitLine::from_line(b"[\"a\",[\"b\"],null]").is_err());
     }

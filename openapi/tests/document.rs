@@ -102,6 +102,8 @@ fn every_operation_is_called_by_a_test_over_http() {
         "dialect",
         "downstream",
         "dry_run",
+        "edge_cdn_info",
+        "edges",
         "expirations",
         "exports",
         "grant_batches",

@@ -28,6 +28,7 @@ mod master_key;
 mod owner;
 mod plan;
 mod remote;
+mod repo;
 mod serve;
 mod signing_key;
 mod token;
@@ -112,6 +113,9 @@ enum Command {
     /// CDNs: where content is
     #[command(subcommand)]
     Cdn(cdn::CdnCommand),
+    /// OSTree repositories: which ref a commit is of
+    #[command(subcommand)]
+    Repo(repo::RepoCommand),
     /// API keys, OAuth consumers and client certificates: who may call
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -220,6 +224,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Owner(command) => owner::run(context, &command).await,
         Command::Ca(command) => ca::run(context, &command).await,
         Command::Cdn(command) => cdn::run(context, &command).await,
+        Command::Repo(command) => repo::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
         Command::SigningKey(command) => signing_key::run(context, &command).await,
         Command::Token(command) => token::run(context, &command).await,

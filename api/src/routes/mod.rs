@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod cdns;
+pub mod edge;
 pub mod entitlements;
 mod etag;
 pub mod expirations;

@@ -12,7 +12,9 @@ mod record;
 mod repo;
 mod times;
 
-pub use answer::{CaCertificate, CdnInfo, UpstreamCertificate, ca_certificate, finish_answer};
+pub use answer::{
+    CaCertificate, CdnInfo, EdgeFacts, UpstreamCertificate, ca_certificate, finish_answer,
+};
 pub use batch::BatchResult;
 pub use change::{Change, FieldChange};
 pub use consumer::{ConsumerType, UpstreamConsumer, UpstreamConsumerDetails, VerificationDetails};

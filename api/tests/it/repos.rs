@@ -14,7 +14,7 @@ async fn started(database: TestDatabase) -> TestApp {
     app
 }
 
-fn body(owner: &str, collection: &str) -> Value {
+fn settings(owner: &str, collection: &str) -> Value {
     json!({
         "ownerKey": owner, "collectionId": collection,
         "requireAuthForTokenTypes": [1], "defaultTokenType": 1,
@@ -41,10 +41,10 @@ fn line(commit: &str, rest: &str) -> String {
 both_engines! {
     async fn a_repository_is_put_listed_and_deleted(database: TestDatabase) {
         let app = started(database).await;
-        let made = put(&app, &app.admin, "stable", &body("acme", "org.acme.Stable")).await;
+        let made = put(&app, &app.admin, "stable", &settings("acme", "org.acme.Stable")).await;
         assert_eq!(made.status, 200, "{}", made.text);
         let made = made.json();
-        for (field, value) in body("acme", "org.acme.Stable").as_object().unwrap() {
+        for (field, value) in settings("acme", "org.acme.Stable").as_object().unwrap() {
             assert_eq!(&made[field], value);
         }
         assert_eq!(made["name"], "stable");
@@ -67,7 +67,7 @@ both_engines! {
 
     async fn what_is_no_repository_is_refused(database: TestDatabase) {
         let app = started(database).await;
-        let good = body("acme", "org.acme.Stable");
+        let good = settings("acme", "org.acme.Stable");
         for name in ["objects", "deltas", ".hidden", "a%20b", "a%2Fb"] {
             put(&app, &app.admin, name, &good).await.assert_problem(400, "bad-request");
         }
@@ -81,7 +81,7 @@ both_engines! {
             bad[field] = value;
             put(&app, &app.admin, "stable", &bad).await.assert_problem(400, "bad-request");
         }
-        let nobody = put(&app, &app.admin, "stable", &body("nobody", "org.x.Y")).await;
+        let nobody = put(&app, &app.admin, "stable", &settings("nobody", "org.x.Y")).await;
         nobody.assert_problem(404, "owner-not-found");
     }
 
@@ -90,13 +90,13 @@ both_engines! {
         let acme = app.key(Role::Manager, &["acme"]).await;
         let other = app.key(Role::Manager, &["other"]).await;
         let auditor = app.key(Role::Auditor, &["other"]).await;
-        let made = put(&app, &acme, "stable", &body("acme", "org.acme.Stable")).await;
+        let made = put(&app, &acme, "stable", &settings("acme", "org.acme.Stable")).await;
         assert_eq!(made.status, 200, "{}", made.text);
-        let foreign = put(&app, &other, "mine", &body("acme", "org.acme.Stable")).await;
+        let foreign = put(&app, &other, "mine", &settings("acme", "org.acme.Stable")).await;
         foreign.assert_problem(403, "forbidden");
-        let name = put(&app, &other, "stable", &body("other", "org.other.Stable")).await;
+        let name = put(&app, &other, "stable", &settings("other", "org.other.Stable")).await;
         name.assert_problem(409, "repo-in-use");
-        let collection = put(&app, &other, "mine", &body("other", "org.acme.Stable")).await;
+        let collection = put(&app, &other, "mine", &settings("other", "org.acme.Stable")).await;
         collection.assert_problem(409, "collection-in-use");
         for (method, path) in [
             (Method::GET, "/repos/stable"), (Method::DELETE, "/repos/stable"),
@@ -118,7 +118,7 @@ both_engines! {
     async fn commits_are_synced_all_or_none(database: TestDatabase) {
         let app = started(database).await;
         sync(&app, "", "").await.assert_problem(404, "repo-not-found");
-        put(&app, &app.admin, "stable", &body("acme", "org.acme.Stable")).await;
+        put(&app, &app.admin, "stable", &settings("acme", "org.acme.Stable")).await;
         let counts = |created: u64, updated: u64, unchanged: u64, removed: u64| json!({
             "created": created, "updated": updated, "unchanged": unchanged, "removed": removed,
         });

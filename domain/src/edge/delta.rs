@@ -7,7 +7,7 @@ use crate::{digest::Sha256Digest, ids::CommitId};
 /// The commit that the files below this path lead to: `Ab/cd…` from nothing, `Ab/cd…-Ef…` from another
 /// commit. Each is a checksum in base64 with `_` for `/` and no `=`
 /// (`ostree_checksum_b64_inplace_from_bytes`), split after its first two characters.
-pub(super) fn target(below: &[&str]) -> Option<CommitId> {
+pub(crate) fn target(below: &[&str]) -> Option<CommitId> {
     let [first, rest, ..] = below else {
         return None;
     };

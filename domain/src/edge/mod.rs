@@ -7,5 +7,6 @@ mod need;
 mod resource;
 
 pub use access::{NotEnough, check_access};
+pub(crate) use delta::target;
 pub use need::{Need, need};
 pub use resource::{InvalidUri, Resource};

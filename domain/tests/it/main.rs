@@ -19,6 +19,7 @@ mod content_header;
 mod content_json;
 mod content_keys;
 mod distinguished_names;
+mod edges;
 mod grants;
 mod limits;
 mod properties;
