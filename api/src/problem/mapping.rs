@@ -1,9 +1,9 @@
 //! The one place where errors of the layers below become HTTP. Every variant is decided here.
 
-use axum::http::{
-    HeaderValue, StatusCode,
-    header::{RETRY_AFTER, WWW_AUTHENTICATE},
-};
+mod ref_tokens;
+mod tokens;
+
+use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use portolan_domain::{
     archive::OpenError, build::BuildError, conflict::Conflict, manifest::ParseError,
     trust::VerifyError,
@@ -11,14 +11,10 @@ use portolan_domain::{
 use portolan_storage::{LineRefusal, StorageError};
 use serde_json::Value;
 
-use super::{Problem, failed_claim::failed};
-use crate::{
-    batch::BatchError,
-    export::ExportError,
-    import::ImportError,
-    ref_tokens::{AuthorityError, IssueError},
-    tokens::{InvalidToken, SigningError, SubsetError},
-};
+use super::Problem;
+use crate::{batch::BatchError, export::ExportError, import::ImportError};
+
+pub use tokens::invalid_token;
 
 /// A refused import.
 pub struct ImportProblem {
@@ -177,17 +173,6 @@ impl From<BatchError> for Problem {
     }
 }
 
-impl From<IssueError> for Problem {
-    fn from(error: IssueError) -> Self {
-        match error {
-            IssueError::Authority(AuthorityError::Store(error)) => error.into(),
-            IssueError::Authority(AuthorityError::Silent) => authority_silent(),
-            IssueError::Revocations(error) => error.into(),
-            IssueError::Signing(error) => error.into(),
-        }
-    }
-}
-
 impl From<ExportError> for Problem {
     fn from(error: ExportError) -> Self {
         match error {
@@ -210,83 +195,6 @@ impl From<ExportError> for Problem {
             ExportError::Build(BuildError::Io(error)) | ExportError::Disk(error) => no_disk(&error),
             ExportError::Store(error) => error.into(),
             ExportError::Build(_) | ExportError::Interrupted => internal(&error),
-        }
-    }
-}
-
-impl From<InvalidToken> for Problem {
-    fn from(error: InvalidToken) -> Self {
-        match error {
-            InvalidToken::Unavailable(error) => error.into(),
-            InvalidToken::TooLarge
-            | InvalidToken::Malformed
-            | InvalidToken::Header(_)
-            | InvalidToken::UnknownKey
-            | InvalidToken::Algorithm
-            | InvalidToken::Type
-            | InvalidToken::Purpose
-            | InvalidToken::Signature
-            | InvalidToken::Claims
-            | InvalidToken::Expired
-            | InvalidToken::NotYet
-            | InvalidToken::Revoked => {
-                invalid_token(&format!("The token does not count: {error}."))
-            }
-        }
-    }
-}
-
-/// 401 of a route that carries its own token (RFC 6750, section 3.1).
-pub fn invalid_token(detail: &str) -> Problem {
-    let challenge = HeaderValue::from_static("Bearer realm=\"portolan\", error=\"invalid_token\"");
-    let (title, status) = ("The token does not count", StatusCode::UNAUTHORIZED);
-    Problem::new(status, "invalid-token", title, detail).header(WWW_AUTHENTICATE, challenge)
-}
-
-impl From<SigningError> for Problem {
-    fn from(error: SigningError) -> Self {
-        match error {
-            SigningError::NoSecret => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "signing-key-missing",
-                "There is no key to sign with",
-                sentence(&error.to_string()),
-            ),
-            SigningError::TooLarge => Self::bad_request(sentence(&format!(
-                "{error}; ask for fewer apps, refs or names"
-            ))),
-            SigningError::Store(error) => error.into(),
-            SigningError::Lost
-            | SigningError::Signature(_)
-            | SigningError::Key(_)
-            | SigningError::Json(_) => internal(&error),
-        }
-    }
-}
-
-impl From<SubsetError> for Problem {
-    fn from(error: SubsetError) -> Self {
-        match error {
-            SubsetError::Insufficient(ref claims) => Self::new(
-                StatusCode::FORBIDDEN,
-                "token-insufficient",
-                "The parent token is not enough",
-                sentence(&error.to_string()),
-            )
-            .with("failed", failed(claims)),
-            SubsetError::RevocationsUnknown => {
-                let detail = "The database has not answered for a minute, so that which tokens were \
-                              revoked is not known. No token is made meanwhile. Try again soon.";
-                let title = "The service is not available";
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "unavailable",
-                    title,
-                    detail,
-                )
-                .header(RETRY_AFTER, HeaderValue::from_static("5"))
-            }
-            SubsetError::Signing(error) => error.into(),
         }
     }
 }
@@ -442,16 +350,6 @@ fn uncertain(error: &dyn std::error::Error) -> Problem {
                   look, then try again.";
     let status = StatusCode::SERVICE_UNAVAILABLE;
     Problem::new(status, "outcome-unknown", title, detail)
-        .header(RETRY_AFTER, HeaderValue::from_static("5"))
-}
-
-/// An outage must never look like "nobody may have it".
-fn authority_silent() -> Problem {
-    let title = "The authority does not answer";
-    let detail = "The system that says who may have what (tokens.webhook) does not answer at the moment, \
-                  and has said nothing of these refs that still counts. Nothing was given. Try again soon.";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    Problem::new(status, "authority-unavailable", title, detail)
         .header(RETRY_AFTER, HeaderValue::from_static("5"))
 }
 

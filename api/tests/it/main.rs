@@ -21,6 +21,7 @@ mod cli_cdns;
 mod cli_entitlements;
 mod cli_grants;
 mod cli_repos;
+mod cli_tokens;
 mod client_certificates;
 mod credentials;
 mod desk;

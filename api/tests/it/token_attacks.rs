@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     support::TestApp,
-    tokens::{SECRET, add_key, ask, asked, child, encode, hs256, parent, part, put, signed},
+    tokens::{
+        SECRET, add_key, ask, asked, child, decode, encode, hs256, parent, part, put, signed,
+    },
 };
 
 fn claims() -> Value {
@@ -44,18 +46,7 @@ fn sign(key: &TokenKeyPair, text: &[u8]) -> Vec<u8> {
             EncodingKey::from_secret(key.secret.expose()),
         ),
     };
-    let signature = crypto::sign(text, &encoding, algorithm).unwrap();
-    let decoded = openssl::base64::decode_block(&padded(&signature)).unwrap();
-    decoded
-}
-
-/// Standard base64 of base64url.
-fn padded(text: &str) -> String {
-    let mut standard = text.replace('-', "+").replace('_', "/");
-    while standard.len() % 4 != 0 {
-        standard.push('=');
-    }
-    standard
+    decode(&crypto::sign(text, &encoding, algorithm).unwrap())
 }
 
 both_engines! {

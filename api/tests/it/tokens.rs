@@ -78,19 +78,22 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
+pub fn decode(text: &str) -> Vec<u8> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
 /// A part of a token, decoded: 0 is its header, 1 its claims.
 pub fn part(token: &str, which: usize) -> Value {
     let part = token.split('.').nth(which).unwrap();
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    serde_json::from_slice(&decode(part)).unwrap()
 }
 
 /// A token with any header, signed with HMAC-SHA256 under any key.
 pub fn hs256(header: &Value, claims: &Value, key: &[u8]) -> String {
+    use jsonwebtoken::{Algorithm, EncodingKey, crypto};
     signed(header, claims, |text| {
-        let key = openssl::pkey::PKey::hmac(key).unwrap();
-        let digest = openssl::hash::MessageDigest::sha256();
-        let mut signer = openssl::sign::Signer::new(digest, &key).unwrap();
-        signer.sign_oneshot_to_vec(text).unwrap()
+        let key = EncodingKey::from_secret(key);
+        decode(&crypto::sign(text, &key, Algorithm::HS256).unwrap())
     })
 }
 

@@ -142,10 +142,10 @@ fn parents() -> impl Strategy<Value = Claims> {
         one(&REPOS),
     );
     (lists, rest).prop_map(|((prefixes, apps, repos, branches), rest)| {
-        let (sub, lasts, scope, refs, user, aud) = rest;
+        let (sub, seconds, scope, refs, user, aud) = rest;
         Claims {
             sub: sub.to_owned(),
-            exp: NOW + lasts,
+            exp: NOW + seconds,
             scope,
             prefixes,
             apps,

@@ -113,6 +113,8 @@ both_engines! {
         let mut later = by();
         later.at += Duration::MINUTE;
         store.note_token(&token("next", Duration::HOUR), &later).await.unwrap();
-        assert_eq!(store.issued_tokens(&wanted).await.unwrap(), [long]);
+        let left = store.issued_tokens(&wanted).await.unwrap();
+        let ids: Vec<&str> = left.iter().map(|token| &*token.jti).collect();
+        assert_eq!(ids, ["long"]);
     }
 }
