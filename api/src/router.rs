@@ -39,7 +39,10 @@ use crate::{
         (name = "exports", description = "Manifests going out, and the CAs that sign them."),
         (name = "owners", description = "The tenants."),
         (name = "CDNs", description = "Where content is."),
+        (name = "repositories", description = "OSTree repositories: which ref a commit is of."),
+        (name = "edges", description = "What CDNs and proxies ask before they hand out a file."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
+        (name = "grants", description = "Which user may have which refs."),
         (name = "tokens", description = "Tokens, and the keys that verify them."),
         (name = "audit", description = "Who did what."),
         (name = "monitoring", description = "What ends soon, and figures."),
@@ -94,10 +97,14 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::owner_cdn::router())
         .merge(routes::signed_urls::router())
         .merge(routes::entitlements::router())
+        .merge(routes::repos::router())
+        .merge(routes::grants::router())
+        .merge(routes::ref_tokens::router())
         .merge(routes::tokens::router())
         .merge(routes::oauth::router())
         .merge(routes::revocations::router())
         .merge(routes::well_known::router())
+        .merge(routes::edge::router())
         .merge(routes::audit::router())
         .merge(routes::expirations::router())
         .merge(routes::metrics::router())
@@ -107,7 +114,16 @@ fn routes() -> OpenApiRouter<AppState> {
 /// The OpenAPI document. It needs no database and no configuration.
 #[must_use]
 pub fn document() -> openapi::OpenApi {
-    routes().into_openapi()
+    named(routes().into_openapi())
+}
+
+/// A path's rest is `{*rest}` to the router; a document's reader knows `{rest}` alone.
+fn named(mut document: openapi::OpenApi) -> openapi::OpenApi {
+    let paths = std::mem::take(&mut document.paths.paths).into_iter();
+    document.paths.paths = paths
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
+    document
 }
 
 /// The whole service: every route at the root and again under each compatible prefix.
@@ -118,7 +134,7 @@ pub fn router(state: AppState) -> Router {
         let spoken = Extension(Dialect::Candlepin);
         service = service.nest(prefix, routes.clone().layer(spoken));
     }
-    let docs = SwaggerUi::new("/docs").url("/docs/openapi.json", document);
+    let docs = SwaggerUi::new("/docs").url("/docs/openapi.json", named(document));
     service
         .merge(routes)
         .merge(docs)

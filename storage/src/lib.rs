@@ -17,6 +17,7 @@
 #![deny(missing_docs)]
 
 mod audit;
+mod batch;
 mod cdn_info;
 mod cdn_signing;
 mod cdns;
@@ -28,6 +29,7 @@ pub mod error;
 mod expirations;
 mod exports;
 mod generation;
+mod grants;
 mod ids;
 mod imports;
 mod instance;
@@ -39,6 +41,7 @@ mod owner_cdn;
 mod owners;
 mod revocations;
 mod resolve_cdn;
+mod repos;
 mod rotate;
 mod seal;
 mod signing_keys;
@@ -57,19 +60,21 @@ pub use audit::{
 };
 pub use cdn_info::{EntitlementAnswer, StoredCertificate};
 pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
+pub use batch::{BatchCounts, BatchLine, LineRefusal};
+pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
 pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
 };
 pub use downstream::{
-    BatchCounts, BatchLine, BatchTransaction, CertificateDates, EntitlementFilter, EntitlementKind,
-    LineRefusal, StoredEntitlement,
+    BatchTransaction, CertificateDates, EntitlementFilter, EntitlementKind, StoredEntitlement,
 };
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
 pub use generation::Generations;
+pub use grants::GrantBatch;
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,
@@ -82,6 +87,7 @@ pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
 pub use revocations::{KnownToken, NewRevocation, RevocationPage};
 pub use resolve_cdn::CdnAnswer;
+pub use repos::{CommitSync, NewRepo, Repo};
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};

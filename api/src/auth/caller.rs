@@ -34,6 +34,8 @@ pub struct Viewer(pub Caller);
 pub struct Issuer(pub Caller);
 /// `issuer`, `proxy` or `admin`: who asks what a token says.
 pub struct Introspector(pub Caller);
+/// `issuer`, `auditor` or `admin`: who reads what issuers said.
+pub struct IssuerOrAuditor(pub Caller);
 /// `auditor` or `admin`: who reads what everybody did.
 pub struct Auditor(pub Caller);
 
@@ -131,4 +133,5 @@ by_role!(Reader, Admin, Manager, Proxy);
 by_role!(Viewer, Admin, Manager, Auditor);
 by_role!(Issuer, Admin, Issuer);
 by_role!(Introspector, Admin, Issuer, Proxy);
+by_role!(IssuerOrAuditor, Admin, Issuer, Auditor);
 by_role!(Auditor, Admin, Auditor);

@@ -18,6 +18,7 @@ mod error;
 mod expirations;
 mod export;
 mod first_key;
+mod grant;
 mod history;
 mod import;
 mod job;
@@ -27,6 +28,7 @@ mod master_key;
 mod owner;
 mod plan;
 mod remote;
+mod repo;
 mod serve;
 mod signing_key;
 mod token;
@@ -92,6 +94,9 @@ enum Command {
     /// Entitlements: those of manifests, and those that are registered here
     #[command(subcommand)]
     Entitlement(entitlement::EntitlementCommand),
+    /// Which user may have which refs
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
     /// Write a manifest of what an owner has imported, for an instance downstream
     Export(export::ExportArgs),
     /// Print the CAs that sign exports: an instance downstream installs them
@@ -108,6 +113,9 @@ enum Command {
     /// CDNs: where content is
     #[command(subcommand)]
     Cdn(cdn::CdnCommand),
+    /// OSTree repositories: which ref a commit is of
+    #[command(subcommand)]
+    Repo(repo::RepoCommand),
     /// API keys, OAuth consumers and client certificates: who may call
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -209,12 +217,14 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Import(args) => import::run(context, &args).await,
         Command::History(command) => history::run(context, &command).await,
         Command::Entitlement(command) => entitlement::run(context, &command).await,
+        Command::Grant(command) => grant::run(context, &command).await,
         Command::Export(args) => export::run(context, &args).await,
         Command::SigningCa => export::signing_ca(context).await,
         Command::Manifest(command) => manifest::run(context, &command),
         Command::Owner(command) => owner::run(context, &command).await,
         Command::Ca(command) => ca::run(context, &command).await,
         Command::Cdn(command) => cdn::run(context, &command).await,
+        Command::Repo(command) => repo::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
         Command::SigningKey(command) => signing_key::run(context, &command).await,
         Command::Token(command) => token::run(context, &command).await,

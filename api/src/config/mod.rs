@@ -3,6 +3,7 @@
 //! Unknown keys are errors, and an error names the key and where it came from.
 
 mod access;
+mod authority;
 mod cdn;
 mod check_allow;
 mod database;
@@ -15,6 +16,7 @@ mod log;
 mod metrics;
 mod public_url;
 mod secrets;
+mod signed_target;
 mod tokens;
 mod trusted_proxies;
 mod webhook;
@@ -30,6 +32,7 @@ use thiserror::Error;
 
 pub use self::{
     access::{AccessConfig, AuditConfig},
+    authority::{AuthorityWebhookConfig, TokenAuthority},
     cdn::CdnConfig,
     check_allow::CheckAllow,
     database::DatabaseConfig,
@@ -180,7 +183,7 @@ impl Config {
         self.metrics.check()?;
         self.webhook.resolve()?;
         self.export.check()?;
-        self.tokens.check()?;
+        self.tokens.resolve()?;
         for (key, concurrent) in [
             ("import.concurrent", self.import.concurrent),
             ("export.concurrent", self.export.concurrent),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::{AuthorityWebhookConfig, ConfigError, TokenAuthority};
 
 /// `[tokens]`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -12,10 +12,24 @@ pub struct TokensConfig {
     pub issuer: Option<String>,
     /// What stands before a token in the header `Authorization`, where clients put something there.
     pub strip_prefix: Option<String>,
+    /// Who says who may have which ref [default: the webhook where one is set, else grants].
+    pub authority: Option<TokenAuthority>,
+    /// `[tokens.webhook]`.
+    pub webhook: AuthorityWebhookConfig,
 }
 
 impl TokensConfig {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    /// Who says who may have which ref.
+    #[must_use]
+    pub fn authority(&self) -> TokenAuthority {
+        let implied = match self.webhook.url {
+            Some(_) => TokenAuthority::Webhook,
+            None => TokenAuthority::Grants,
+        };
+        self.authority.unwrap_or(implied)
+    }
+
+    pub(super) fn resolve(&mut self) -> Result<(), ConfigError> {
         let invalid = |key, why: &str| ConfigError::Invalid {
             key,
             why: why.to_owned(),
@@ -33,6 +47,7 @@ impl TokensConfig {
             let why = "must be printable ASCII without blanks; leave it out for none";
             return Err(invalid("tokens.strip_prefix", why));
         }
-        Ok(())
+        let authority = self.authority();
+        self.webhook.resolve(authority)
     }
 }

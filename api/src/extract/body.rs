@@ -8,6 +8,7 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use crate::{problem::Problem, state::AppState, time_limit::too_slow};
 
@@ -55,6 +56,29 @@ impl<T: DeserializeOwned> OptionalFromRequest<AppState> for Json<T> {
         }
         kind?;
         read_object(&bytes).map(Self).map(Some)
+    }
+}
+
+/// A JSON list of objects.
+pub struct JsonList<T>(pub Vec<T>);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonList<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        check_kind(request.headers())?;
+        let bytes = read(request, state).await?;
+        let items: Vec<&RawValue> = serde_json::from_slice(&bytes).map_err(|error| {
+            Problem::bad_request(format!(
+                "The body is not the JSON list that is expected: {error}."
+            ))
+        })?;
+        let read = |item: &RawValue| read_object(item.get().as_bytes());
+        items
+            .into_iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -109,7 +133,7 @@ impl Whole {
 /// field that comes later would change what a list says.
 fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
-        let detail = "The body is a JSON list; an object is expected.";
+        let detail = "The body has a JSON list where an object is expected.";
         return Err(Problem::bad_request(detail));
     }
     serde_json::from_slice(bytes).map_err(|error| {

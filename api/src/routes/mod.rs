@@ -2,10 +2,12 @@
 
 pub mod audit;
 pub mod cdns;
+pub mod edge;
 pub mod entitlements;
 mod etag;
 pub mod expirations;
 pub mod exports;
+pub mod grants;
 pub mod imports;
 pub mod jobs;
 pub mod metrics;
@@ -13,6 +15,8 @@ pub mod oauth;
 pub mod owner_cdn;
 pub mod owners;
 pub mod revocations;
+pub mod ref_tokens;
+pub mod repos;
 pub mod service;
 pub mod tokens;
 pub mod signed_urls;

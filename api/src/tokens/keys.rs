@@ -138,7 +138,8 @@ impl Keys {
     }
 }
 
-fn check_times(claims: &Claims, now: i64) -> Result<(), InvalidToken> {
+/// Whether what it says counts now.
+pub(super) fn check_times(claims: &Claims, now: i64) -> Result<(), InvalidToken> {
     // At `exp` it has ended (RFC 7519, section 4.1.4).
     if claims.exp <= now {
         return Err(InvalidToken::Expired);

@@ -6,6 +6,7 @@ mod error;
 mod header;
 mod key;
 mod keys;
+mod offline;
 mod revocations;
 mod subset;
 
@@ -23,6 +24,7 @@ pub use self::{
     codec::LONGEST,
     error::{InvalidToken, SigningError},
     keys::PublicKeys,
+    offline::{OfflineKeys, UnreadableKeys},
     revocations::Revocations,
     subset::{SubsetError, new_jti},
 };

@@ -56,7 +56,11 @@ impl Tokens {
         Ok(self.sign(TokenKind::Access, &child).await?)
     }
 
-    fn check_revocations_known(&self) -> Result<(), SubsetError> {
+    /// Refuses to issue anything while nobody here knows what was revoked.
+    ///
+    /// # Errors
+    /// [`SubsetError::RevocationsUnknown`].
+    pub fn check_revocations_known(&self) -> Result<(), SubsetError> {
         if self.0.revocations.known_within(REVOCATIONS_KNOWN) {
             Ok(())
         } else {

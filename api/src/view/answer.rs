@@ -10,11 +10,45 @@ use portolan_domain::{
 use portolan_storage::{CdnAnswer, EntitlementAnswer, RecordedCa, StoredCertificate};
 use serde::Serialize;
 use time::OffsetDateTime;
+use url::Url;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::times::Timestamp;
 use crate::{cache::Finished, signed_urls::OwnerSigner};
+
+/// What an edge reads in headers.
+#[derive(Debug)]
+pub struct EdgeFacts {
+    /// The CDN's base URL.
+    pub cdn_url: String,
+    /// Its host, without a port.
+    pub cdn_host: Option<String>,
+    /// The CA to trust there.
+    pub ca_sha256: Option<String>,
+    /// SHA-256 of the certificate to show there.
+    pub credential_id: Option<String>,
+    /// Where in the text of certificate and key the key begins.
+    pub key_at: usize,
+}
+
+impl EdgeFacts {
+    fn of(info: &CdnInfo) -> Self {
+        let certificate = info.upstream_certificate.as_ref();
+        let credential_id = certificate.map(|own| {
+            let read = Certificate::from_pem(own.cert.as_bytes()).map(|own| own.sha256());
+            read.unwrap_or_else(|_| Sha256Digest::of(own.cert.as_bytes()))
+        });
+        let url = Url::parse(&info.cdn_url).ok();
+        Self {
+            cdn_url: info.cdn_url.clone(),
+            cdn_host: url.and_then(|url| url.host_str().map(str::to_owned)),
+            ca_sha256: info.ca_certificate.sha256.clone(),
+            credential_id: credential_id.map(|digest| digest.to_string()),
+            key_at: certificate.map_or(0, |own| own.cert.len() + own.newline().len()),
+        }
+    }
+}
 
 /// Everything about one entitlement that a content proxy needs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -120,15 +154,20 @@ impl UpstreamCertificate {
 
     /// Certificate blocks, then the key. A newline goes between them only where there is none.
     fn text(&self) -> Bytes {
-        let newline = if self.cert.ends_with('\n') { "" } else { "\n" };
+        let newline = self.newline();
         let key = self.key.as_ref().map_or("", |key| key.as_str());
-        let newline = if key.is_empty() { "" } else { newline };
         wiped(|text| {
             text.reserve_exact(self.cert.len() + newline.len() + key.len());
             for part in [&self.cert, newline, key] {
                 text.extend_from_slice(part.as_bytes());
             }
         })
+    }
+
+    fn newline(&self) -> &'static str {
+        let has_key = self.key.as_ref().is_some_and(|key| !key.is_empty());
+        let is_needed = has_key && !self.cert.ends_with('\n');
+        if is_needed { "\n" } else { "" }
     }
 
     /// How many bytes it has in JSON, at most: a line's end takes two there.
@@ -238,6 +277,7 @@ pub fn finish_answer(
     let digest = Sha256Digest::of(&json).to_string();
     Finished {
         owner: found.owner.clone(),
+        edge: EdgeFacts::of(&info),
         etag: format!("\"{}\"", &digest[..32]),
         json,
         text: certificate.map(UpstreamCertificate::text),

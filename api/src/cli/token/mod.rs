@@ -1,8 +1,9 @@
-//! `portolan token`: tokens that are made by hand, and the revocation of any.
+//! `portolan token`: tokens that are made by hand, those that somebody brings, and the revocation of any.
 
 mod create;
 mod list;
 mod revoke;
+mod verify;
 
 use clap::Subcommand;
 
@@ -17,6 +18,9 @@ pub enum TokenCommand {
     List,
     /// Revoke tokens, on every node within a second
     Revoke(revoke::RevokeArgs),
+    /// Say whether a ref token is for a ref, and why not. It needs no server and no database: only the
+    /// server's public keys, from /.well-known/jwks.json. What was revoked it cannot know
+    Verify(Box<verify::VerifyArgs>),
 }
 
 /// Runs a command.
@@ -25,5 +29,6 @@ pub async fn run(context: &Context, command: &TokenCommand) -> Result<(), CliErr
         TokenCommand::Create(args) => create::run(context, args).await,
         TokenCommand::List => list::run(context).await,
         TokenCommand::Revoke(args) => revoke::run(context, args).await,
+        TokenCommand::Verify(args) => verify::run(context, args),
     }
 }
