@@ -31,7 +31,7 @@ use crate::{
     ),
     servers((url = "/", description = "This service.")),
     security(("api_key" = [])),
-    modifiers(&ApiKeyScheme),
+    modifiers(&Schemes),
     tags(
         (name = "entitlements", description = "What content proxies ask."),
         (name = "imports", description = "Manifests coming in."),
@@ -42,6 +42,7 @@ use crate::{
         (name = "repositories", description = "OSTree repositories: which ref a commit is of."),
         (name = "edges", description = "What CDNs and proxies ask before they hand out a file."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
+        (name = "tokens", description = "Tokens, and the keys that verify them."),
         (name = "audit", description = "Who did what."),
         (name = "monitoring", description = "What ends soon, and figures."),
         (name = "service", description = "The service itself."),
@@ -49,9 +50,9 @@ use crate::{
 )]
 struct Document;
 
-struct ApiKeyScheme;
+struct Schemes;
 
-impl Modify for ApiKeyScheme {
+impl Modify for Schemes {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
@@ -59,6 +60,13 @@ impl Modify for ApiKeyScheme {
             .description(Some("An API key, made with `portolan key create`."));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::Http(scheme.build()));
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(
+                "A token, made with `portolan token create` or by flat-manager.",
+            ));
+        components.add_security_scheme("token", SecurityScheme::Http(token.build()));
     }
 }
 
@@ -89,6 +97,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::entitlements::router())
         .merge(routes::repos::router())
         .merge(routes::edge::router())
+        .merge(routes::tokens::router())
+        .merge(routes::well_known::router())
         .merge(routes::audit::router())
         .merge(routes::expirations::router())
         .merge(routes::metrics::router())

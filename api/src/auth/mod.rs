@@ -12,6 +12,7 @@ pub mod oauth;
 mod oauth_caller;
 mod proxy_header;
 mod refusal;
+mod token;
 
 pub use api_key::{InvalidKey, Secret, masked};
 pub use caller::{Admin, Auditor, Caller, Manager, Reader, Viewer, forbidden};
@@ -20,3 +21,4 @@ pub use client_ca::{ClientCaFileError, ClientCaStore};
 pub use client_certificate::{PresentedCertificate, presented};
 pub use gate::Gate;
 pub use keyring::Keyring;
+pub use token::{ParentToken, bearer};

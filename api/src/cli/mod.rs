@@ -29,6 +29,8 @@ mod plan;
 mod remote;
 mod repo;
 mod serve;
+mod signing_key;
+mod token;
 mod webhook;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
@@ -113,6 +115,12 @@ enum Command {
     /// API keys, OAuth consumers and client certificates: who may call
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The keys that sign tokens
+    #[command(subcommand)]
+    SigningKey(signing_key::SigningKeyCommand),
+    /// Tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// The master key, which seals all private keys in the database
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
@@ -213,6 +221,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Cdn(command) => cdn::run(context, &command).await,
         Command::Repo(command) => repo::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
+        Command::SigningKey(command) => signing_key::run(context, &command).await,
+        Command::Token(command) => token::run(context, &command).await,
         Command::Job(command) => job::run(context, &command).await,
         Command::Db(command) => db::run(context, &command).await,
         Command::Config(ConfigCommand::Check) => {

@@ -1,5 +1,7 @@
 //! The one place where errors of the layers below become HTTP. Every variant is decided here.
 
+mod tokens;
+
 use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use portolan_domain::{
     archive::OpenError, build::BuildError, conflict::Conflict, manifest::ParseError,
@@ -10,6 +12,8 @@ use serde_json::Value;
 
 use super::Problem;
 use crate::{batch::BatchError, export::ExportError, import::ImportError};
+
+pub use tokens::invalid_token;
 
 /// A refused import.
 pub struct ImportProblem {

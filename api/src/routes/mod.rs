@@ -14,5 +14,7 @@ pub mod owner_cdn;
 pub mod owners;
 pub mod repos;
 pub mod service;
+pub mod tokens;
 pub mod upstream_cas;
 pub mod upstream_consumers;
+pub mod well_known;

@@ -7,7 +7,7 @@ use portolan_domain::{
     token::{Claims, TokenKind},
 };
 use portolan_storage::TokenKeys;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Verified, codec::Parts, error::InvalidToken, key::Key};
 
@@ -22,10 +22,29 @@ pub struct Keys {
     /// Those that flat-manager shares, the newest first: its tokens name no key.
     shared: Vec<Arc<Key>>,
     signing: Vec<Arc<Key>>,
-    /// The public ones, as a JWK set.
-    pub jwks: String,
-    /// Its digest.
-    pub jwks_sha256: Option<Sha256Digest>,
+    public: Arc<PublicKeys>,
+}
+
+/// The public keys, as everybody may have them.
+pub struct PublicKeys {
+    /// A JWK set (RFC 7517).
+    pub json: String,
+    /// Changes with it.
+    pub sha256: Sha256Digest,
+}
+
+impl PublicKeys {
+    fn of(jwks: &[Value]) -> Self {
+        let json = json!({ "keys": jwks }).to_string();
+        let sha256 = Sha256Digest::of(json.as_bytes());
+        Self { json, sha256 }
+    }
+}
+
+impl Default for PublicKeys {
+    fn default() -> Self {
+        Self::of(&[])
+    }
 }
 
 impl Keys {
@@ -53,8 +72,7 @@ impl Keys {
             }
             keys.by_kid.insert(key.kid.clone(), key);
         }
-        keys.jwks = json!({ "keys": public }).to_string();
-        keys.jwks_sha256 = Some(Sha256Digest::of(keys.jwks.as_bytes()));
+        keys.public = Arc::new(PublicKeys::of(&public));
         keys
     }
 
@@ -65,6 +83,10 @@ impl Keys {
 
     pub fn were_read(&self) -> bool {
         self.generation.is_some()
+    }
+
+    pub fn public(&self) -> Arc<PublicKeys> {
+        self.public.clone()
     }
 
     /// The key that signs tokens of this kind.

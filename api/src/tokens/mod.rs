@@ -22,6 +22,7 @@ use tokio::sync::{Mutex, watch};
 pub use self::{
     codec::LONGEST,
     error::{InvalidToken, SigningError},
+    keys::PublicKeys,
     revocations::Revocations,
     subset::{SubsetError, new_jti},
 };
@@ -144,16 +145,15 @@ impl Tokens {
         self.signing_key(kind).await?.sign(claims)
     }
 
-    /// The public keys that verify tokens, as a JWK set (RFC 7517), with a number that changes when they
-    /// do.
+    /// The public keys that verify tokens.
     ///
     /// # Errors
     /// [`StorageError`] where none were ever read, and the database does not answer.
-    pub async fn public_keys(&self) -> Result<Arc<Keys>, StorageError> {
+    pub async fn public_keys(&self) -> Result<Arc<PublicKeys>, StorageError> {
         if !self.keys().were_read() {
             self.look_up().await?;
         }
-        Ok(self.keys())
+        Ok(self.keys().public())
     }
 
     async fn signing_key(&self, kind: TokenKind) -> Result<Arc<Key>, SigningError> {

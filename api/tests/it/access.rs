@@ -12,17 +12,19 @@ use super::support::{Answer, TestApp};
 /// Who may call an operation.
 enum Rule {
     Public,
-    /// It carries a token of its own, or none: see the tests of the edges.
+    /// Public, but for the token that the request carries: no credential counts.
     OwnToken,
+    /// Asked for a client whose token may be needed or not: see the tests of the edges.
+    Edge,
     Roles(&'static [Role]),
 }
 
 fn rule(operation: &str) -> Rule {
     use Role::{Admin, Auditor, Manager, Proxy};
     match operation {
-        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca" => {
-            Rule::Public
-        }
+        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca"
+        | "get_jwks" => Rule::Public,
+        "create_token_subset" | "create_flat_manager_token_subset" => Rule::OwnToken,
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" | "create_cdn" | "update_cdn" | "delete_cdn"
         | "create_cdn_check" => Rule::Roles(&[Admin]),
@@ -58,7 +60,7 @@ fn rule(operation: &str) -> Rule {
         "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
         "get_edge_authorization_nginx"
         | "get_edge_authorization_traefik"
-        | "get_edge_authorization_envoy" => Rule::OwnToken,
+        | "get_edge_authorization_envoy" => Rule::Edge,
         "get_edge_requirement"
         | "get_edge_cdn_info"
         | "get_cdn_info"
@@ -146,9 +148,18 @@ both_engines! {
                     assert_eq!(answer.status, StatusCode::OK, "{id}");
                     continue;
                 }
-                Rule::OwnToken => {
+                Rule::Edge => {
                     let answer = call(&app, &operation, None).await;
                     assert!(matches!(answer.status.as_u16(), 200 | 400), "{id}: {}", answer.text);
+                    continue;
+                }
+                Rule::OwnToken => {
+                    let all = keys.iter().map(|(_, key)| Some(&**key));
+                    for key in all.chain([None, Some("ptl_nonsense"), Some("a.b.c")]) {
+                        let answer = call(&app, &operation, key).await;
+                        answer.assert_problem(401, "invalid-token");
+                        assert!(answer.header("www-authenticate").starts_with("Bearer "), "{id}");
+                    }
                     continue;
                 }
                 Rule::Roles(allowed) => allowed,

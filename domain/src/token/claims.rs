@@ -58,7 +58,7 @@ pub struct Claims {
     pub root_jti: Option<String>,
 }
 
-/// A ref of a collection, as OSTree binds them.
+/// A ref of a collection, as `OSTree` binds them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CollectionRef {

@@ -24,6 +24,8 @@ mod limits;
 mod properties;
 mod seeds;
 mod support;
+mod token_narrowing;
+mod token_properties;
 mod verify_issued;
 mod verify_legacy;
 mod verify_scheme;

@@ -51,13 +51,13 @@ impl Store {
 }
 
 fn key(row: signing_keys::Model, instance: &SealingKey) -> Result<TokenKey> {
-    let kid = row.kid;
-    let kind = TokenKind::from_name(&row.purpose).ok_or_else(|| corrupt("purpose", &kid))?;
+    let corrupt = |column| corrupt(column, &row.kid);
+    let kind = TokenKind::from_name(&row.purpose).ok_or_else(|| corrupt("purpose"))?;
     let algorithm = TokenAlgorithm::from_name(&row.algorithm);
-    let algorithm = algorithm.ok_or_else(|| corrupt("algorithm", &kid))?;
+    let algorithm = algorithm.ok_or_else(|| corrupt("algorithm"))?;
     let is_active = row.state == ACTIVE;
     let secret = if is_active || algorithm == TokenAlgorithm::Hs256 {
-        let bytes = instance.open(&row.key_sealed, place(&kid))?;
+        let bytes = instance.open(&row.key_sealed, place(&row.kid))?;
         Some(TokenSecret::new(bytes.to_vec()))
     } else {
         None
@@ -68,7 +68,7 @@ fn key(row: signing_keys::Model, instance: &SealingKey) -> Result<TokenKey> {
         public_pem: row.public_pem,
         secret,
         is_active,
-        kid,
+        kid: row.kid,
     })
 }
 

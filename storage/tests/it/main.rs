@@ -30,5 +30,6 @@ mod schema;
 mod sealing;
 mod signing_keys;
 mod support;
+mod token_keys;
 mod undo;
 mod upstream_cas;
