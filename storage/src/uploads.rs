@@ -7,7 +7,7 @@ use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 use portolan_domain::{digest::Sha256Digest, ids::OwnerKey, import::ImportStatus};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Set, sea_query::Expr,
+    QuerySelect, QueryTrait, Set, sea_query::Expr,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -174,7 +174,7 @@ pub(crate) async fn forget_old(
     owner: i64,
     keep: u64,
 ) -> Result<()> {
-    let mut needed: Vec<Uuid> = imports::Entity::find()
+    let needed: Vec<Uuid> = imports::Entity::find()
         .select_only()
         .column(imports::Column::UploadId)
         .filter(imports::Column::OwnerId.eq(owner))
@@ -188,16 +188,6 @@ pub(crate) async fn forget_old(
         .into_tuple()
         .all(connection)
         .await?;
-    let of_jobs: Vec<Uuid> = jobs::Entity::find()
-        .select_only()
-        .column(jobs::Column::UploadId)
-        .filter(jobs::Column::OwnerId.eq(owner))
-        .filter(jobs::Column::UploadId.is_not_null())
-        .filter(jobs::Column::State.is_in(OPEN))
-        .into_tuple()
-        .all(connection)
-        .await?;
-    needed.extend(of_jobs);
     // What cannot be restored any more says so in its record.
     imports::Entity::update_many()
         .col_expr(imports::Column::UploadId, Expr::value(None::<Uuid>))
@@ -205,9 +195,19 @@ pub(crate) async fn forget_old(
         .filter(imports::Column::UploadId.is_not_in(needed.iter().copied()))
         .exec(connection)
         .await?;
+    let of_jobs = jobs::Entity::find()
+        .select_only()
+        .column(jobs::Column::UploadId)
+        .filter(jobs::Column::OwnerId.eq(owner))
+        .filter(jobs::Column::UploadId.is_not_null())
+        .filter(jobs::Column::State.is_in(OPEN))
+        .into_query();
+    // One statement, and so of one moment: where it sees the upload of a job that somebody asks for
+    // meanwhile, it sees the job as well.
     uploads::Entity::delete_many()
         .filter(uploads::Column::OwnerId.eq(owner))
         .filter(uploads::Column::Id.is_not_in(needed))
+        .filter(uploads::Column::Id.not_in_subquery(of_jobs))
         .exec(connection)
         .await?;
     Ok(())

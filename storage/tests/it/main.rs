@@ -32,4 +32,5 @@ mod signing_keys;
 mod support;
 mod token_keys;
 mod undo;
+mod uploads;
 mod upstream_cas;
