@@ -36,6 +36,6 @@ pub mod ostree;
 pub mod registration;
 pub mod repo;
 pub mod secret;
-pub mod token;
 pub mod signed_url;
+pub mod token;
 pub mod trust;

@@ -39,9 +39,9 @@ mod master_key;
 mod outbox;
 mod owner_cdn;
 mod owners;
-mod revocations;
-mod resolve_cdn;
 mod repos;
+mod resolve_cdn;
+mod revocations;
 mod rotate;
 mod seal;
 mod signing_keys;
@@ -58,10 +58,10 @@ mod write;
 pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
-pub use cdn_info::{EntitlementAnswer, StoredCertificate};
-pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use batch::{BatchCounts, BatchLine, LineRefusal};
 pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
+pub use cdn_info::{EntitlementAnswer, StoredCertificate};
+pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
@@ -85,9 +85,9 @@ pub use master_key::MasterKey;
 pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
-pub use revocations::{KnownToken, NewRevocation, RevocationPage};
-pub use resolve_cdn::CdnAnswer;
 pub use repos::{CommitSync, NewRepo, Repo};
+pub use resolve_cdn::CdnAnswer;
+pub use revocations::{KnownToken, NewRevocation, RevocationPage};
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};

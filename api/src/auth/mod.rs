@@ -18,7 +18,8 @@ mod token_manager;
 
 pub use api_key::{InvalidKey, Secret, masked};
 pub use caller::{
-    Admin, Auditor, Caller, Introspector, Issuer, IssuerOrAuditor, Manager, Reader, Viewer, forbidden,
+    Admin, Auditor, Caller, Introspector, Issuer, IssuerOrAuditor, Manager, Reader, Viewer,
+    forbidden,
 };
 pub use client_address::client_address;
 pub use client_ca::{ClientCaFileError, ClientCaStore};

@@ -71,10 +71,7 @@ fn rule(operation: &str) -> Rule {
         | "list_repos"
         | "get_repo"
         | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
-        "update_grants"
-        | "delete_grants"
-        | "create_grant_batch"
-        | "create_ref_tokens"
+        "update_grants" | "delete_grants" | "create_grant_batch" | "create_ref_tokens"
         | "create_signed_urls" => Rule::Roles(&[Admin, Issuer]),
         "get_grants" => Rule::Roles(&[Admin, Issuer, Auditor]),
         "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),

@@ -148,7 +148,7 @@ fn what_two_programs_could_read_in_two_ways_is_refused() {
     for (uri, why) in [
         ("repo/stable", E::NoPath),
         ("", E::NoPath),
-        ("http://host/repo/stable", E::Empty),
+        ("http://host/repo/stable", E::NoPath),
         ("//repo/stable", E::Empty),
         ("/repo//stable", E::Empty),
         ("/repo/stable//", E::Empty),
