@@ -23,6 +23,7 @@ pub fn read_uri(uri: &str) -> Result<Resource, Problem> {
 }
 
 /// A refusal that no cache keeps.
+#[must_use]
 pub fn refused(
     status: StatusCode,
     slug: &'static str,
@@ -35,6 +36,7 @@ pub fn refused(
 
 /// 403: nobody told of the repository, or of the commit. What is new upstream and was not synced yet is
 /// seen in the figures.
+#[must_use]
 pub fn unknown(found: &Found, state: &AppState) -> Problem {
     let status = StatusCode::FORBIDDEN;
     // The client of an edge asked for it, and nobody with a credential here did wrong.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use portolan_domain::{
+    digest::Sha256Digest,
     ids::{CollectionId, CommitId, RefName},
     ostree::{CommitObject, read_commit, read_superblock},
     repo::{CommitFacts, CommitLine},
@@ -86,7 +87,7 @@ impl Walk<'_> {
                 }
                 break;
             };
-            next = object.parent.clone();
+            next.clone_from(&object.parent);
             let is_bound = !object.refs.is_empty();
             if step == 0 || !is_bound {
                 let refs = self.led_to.entry(commit).or_default();
@@ -105,7 +106,12 @@ impl Walk<'_> {
             let Some(bytes) = self.source.read(&path).await? else {
                 return Ok(None);
             };
-            let object = read_commit(&bytes).map_err(|error| ScanError::Malformed(path, error))?;
+            let malformed = |error| ScanError::Malformed(path.clone(), error);
+            let object = read_commit(&bytes).map_err(malformed)?;
+            // A mirror's word about a commit counts as little as anybody's.
+            if Sha256Digest::of(&bytes).to_string() != commit.as_str() {
+                return Err(ScanError::Altered(path));
+            }
             self.objects.insert(commit.clone(), object);
         }
         Ok(self.objects.get(commit))

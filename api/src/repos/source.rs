@@ -18,7 +18,7 @@ use url::Url;
 /// Bytes of a file at most. A summary of ten thousand refs has some two million.
 const LARGEST: u64 = 64 << 20;
 /// How long a server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A repository that is read.
 pub enum Source {
@@ -51,6 +51,9 @@ pub enum ScanError {
     /// A file is not what it should be.
     #[error("{0}: {1}")]
     Malformed(String, #[source] Malformed),
+    /// A commit object with another checksum than its name.
+    #[error("{0} is not what its name says; ostree fsck tells more")]
+    Altered(String),
     /// A ref's file holds no commit.
     #[error("{0} holds no commit")]
     NoCommit(String),

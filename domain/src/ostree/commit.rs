@@ -34,19 +34,21 @@ fn parse(bytes: &[u8]) -> Option<CommitObject> {
     let members = [WIDE, BYTES, BYTES, BYTES, BYTES, NUMBER, BYTES, BYTES];
     let members = tuple(bytes, &members)?;
     let options = Options::new(members.first()?);
-    let refs = options.get("ostree.ref-binding", "as")?.map(texts);
-    let refs = refs.map_or(Some(Vec::new()), |refs| refs)?;
-    let collection = options
-        .get("ostree.collection-binding", "s")?
-        .and_then(text);
+    let refs = match options.get("ostree.ref-binding", "as").ok()? {
+        Some(refs) => texts(refs)?,
+        None => Vec::new(),
+    };
+    let collection = options.get("ostree.collection-binding", "s").ok()?;
+    let collection = collection.and_then(text);
+    let kind = options.get("xa.token-type", "i").ok()?;
     Some(CommitObject {
         refs: refs
             .into_iter()
             .filter_map(|name| name.parse().ok())
             .collect(),
         collection: collection.and_then(|collection| collection.parse().ok()),
-        token_type: options.get("xa.token-type", "i")?.and_then(token_type),
-        parent: checksum(members.get(1)?)?,
+        token_type: kind.and_then(token_type),
+        parent: checksum(members.get(1)?).ok()?,
     })
 }
 
@@ -57,10 +59,12 @@ fn token_type(bytes: &[u8]) -> Option<TokenType> {
 }
 
 /// `ay` of 32 bytes, or of none.
-pub(super) fn checksum(bytes: &[u8]) -> Option<Option<CommitId>> {
+pub(super) fn checksum(bytes: &[u8]) -> Result<Option<CommitId>, Malformed> {
     if bytes.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
-    let digest = Sha256Digest::from_bytes(bytes)?;
-    digest.to_string().parse().ok().map(Some)
+    let malformed = Malformed("checksum");
+    let digest = Sha256Digest::from_bytes(bytes).ok_or(malformed)?;
+    let commit = digest.to_string().parse();
+    commit.map(Some).map_err(|_| malformed)
 }

@@ -27,7 +27,7 @@ pub fn read_superblock(bytes: &[u8]) -> Result<Superblock, Malformed> {
     let [_, _, _, to, commit, ..] = members[..] else {
         return Err(malformed);
     };
-    let to = checksum(to).flatten().ok_or(malformed)?;
+    let to = checksum(to)?.ok_or(malformed)?;
     if Sha256Digest::of(commit).to_string() != to.as_str() {
         return Err(malformed);
     }

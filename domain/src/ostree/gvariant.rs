@@ -1,4 +1,4 @@
-//! A small reader of `GVariant`'s serialization ("GVariant Specification", 2.5): containers end with the
+//! A small reader of GVariant's serialization ("GVariant Specification", 2.5): containers end with the
 //! ends of their members of no fixed size. Nothing is copied; what is not in normal form is refused.
 
 use thiserror::Error;
@@ -141,14 +141,11 @@ impl<'a> Options<'a> {
 
     /// The value of this key, where it has this type. Of a key that is there twice, the first one counts,
     /// as for `g_variant_lookup`.
-    pub(super) fn get(self, key: &str, kind: &str) -> Option<Option<&'a [u8]>> {
-        let entries = self.entries()?;
+    pub(super) fn get(self, key: &str, kind: &str) -> Result<Option<&'a [u8]>, Malformed> {
+        let entries = self.entries().ok_or(Malformed("dictionary"))?;
         let found = entries.into_iter().find(|(name, ..)| *name == key);
-        Some(
-            found
-                .filter(|(_, found, _)| *found == kind)
-                .map(|(.., value)| value),
-        )
+        let found = found.filter(|(_, found, _)| *found == kind);
+        Ok(found.map(|(.., value)| value))
     }
 }
 

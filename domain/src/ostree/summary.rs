@@ -32,14 +32,13 @@ fn parse(bytes: &[u8]) -> Option<Summary> {
     for entry in array(listed, 8)? {
         let parts = tuple(entry, &[BYTES, WIDE])?;
         let details = tuple(parts.get(1)?, &[NUMBER, BYTES, WIDE])?;
-        let commit = checksum(details.get(1)?)??;
+        let commit = checksum(details.get(1)?).ok()??;
         if let Ok(name) = text(parts.first()?)?.parse() {
             refs.insert(name, commit);
         }
     }
-    let collection = options
-        .get("ostree.summary.collection-id", "s")?
-        .and_then(text);
+    let collection = options.get("ostree.summary.collection-id", "s").ok()?;
+    let collection = collection.and_then(text);
     Some(Summary {
         refs,
         collection: collection.and_then(|collection| collection.parse().ok()),

@@ -53,17 +53,17 @@ fn check(kind: TokenKind, claims: &Claims, names: &[&str]) -> Result<(), NotEnou
     check_access((kind, claims), (&repo, &collection), &refs(names))
 }
 
-fn listed(collection: &str, name: &str) -> Option<Vec<CollectionRef>> {
-    Some(vec![CollectionRef {
+fn listed(collection: &str, name: &str) -> Vec<CollectionRef> {
+    vec![CollectionRef {
         collection_id: collection.to_owned(),
         name: name.to_owned(),
-    }])
+    }]
 }
 
 #[test]
 fn a_ref_token_is_for_its_refs_of_its_collection() {
     let claims = Claims {
-        refs: listed("org.example.Stable", GAME),
+        refs: Some(listed("org.example.Stable", GAME)),
         ..Claims::default()
     };
     let kind = TokenKind::RefToken;
@@ -78,7 +78,7 @@ fn a_ref_token_is_for_its_refs_of_its_collection() {
         Err(NotEnough::Ref)
     );
     let other = Claims {
-        refs: listed("org.example.Beta", GAME),
+        refs: Some(listed("org.example.Beta", GAME)),
         ..Claims::default()
     };
     assert_eq!(check(kind, &other, &[GAME]), Err(NotEnough::Ref));
@@ -87,7 +87,7 @@ fn a_ref_token_is_for_its_refs_of_its_collection() {
         Err(NotEnough::Ref)
     );
     let stars = Claims {
-        refs: listed("org.example.Stable", "app/*/x86_64/stable"),
+        refs: Some(listed("org.example.Stable", "app/*/x86_64/stable")),
         ..Claims::default()
     };
     assert_eq!(
@@ -195,7 +195,10 @@ fn an_access_token_needs_scope_repository_app_and_branch_together() {
         "narrower still"
     );
     assert_eq!(
-        all(|c| c.refs = listed("org.example.Stable", GAME), &[GAME]),
+        all(
+            |c| c.refs = Some(listed("org.example.Stable", GAME)),
+            &[GAME]
+        ),
         Ok(())
     );
     assert_eq!(

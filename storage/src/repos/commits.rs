@@ -21,11 +21,11 @@ impl Store {
     pub async fn commit(&self, repo: &Repo, commit: &CommitId) -> Result<Option<CommitFacts>> {
         let row = commits::Entity::find_by_id((repo.id, commit.to_string()));
         let row = row.one(&self.database).await?;
-        row.map(read).transpose()
+        row.as_ref().map(read).transpose()
     }
 }
 
-fn read(row: commits::Model) -> Result<CommitFacts> {
+fn read(row: &commits::Model) -> Result<CommitFacts> {
     let corrupt = |column| StorageError::Corrupt {
         table: "commits",
         column,

@@ -1,4 +1,5 @@
-//! `GET /edge/authorize/nginx`: asked before a file is handed out, by nginx's `auth_request`, HAProxy, Varnish.
+//! `GET /edge/authorize/nginx`: asked before a file is handed out, by nginx's `auth_request`, by Varnish and
+//! others whose configuration names each header.
 
 use axum::{
     extract::State,
