@@ -98,6 +98,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::repos::router())
         .merge(routes::edge::router())
         .merge(routes::tokens::router())
+        .merge(routes::oauth::router())
+        .merge(routes::revocations::router())
         .merge(routes::well_known::router())
         .merge(routes::audit::router())
         .merge(routes::expirations::router())

@@ -25,6 +25,7 @@ mod outbox;
 mod owners;
 mod raw;
 mod repos;
+mod revocations;
 mod rotation;
 mod schema;
 mod sealing;

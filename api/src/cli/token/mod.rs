@@ -1,6 +1,8 @@
-//! `portolan token`: tokens that are made by hand.
+//! `portolan token`: tokens that are made by hand, and the revocation of any.
 
 mod create;
+mod list;
+mod revoke;
 
 use clap::Subcommand;
 
@@ -11,11 +13,17 @@ use super::{context::Context, error::CliError};
 pub enum TokenCommand {
     /// Make a first token, and print it alone: it is kept nowhere
     Create(Box<create::CreateArgs>),
+    /// List the tokens that were made by hand, and those that were revoked by their ids
+    List,
+    /// Revoke tokens, on every node within a second
+    Revoke(revoke::RevokeArgs),
 }
 
 /// Runs a command.
 pub async fn run(context: &Context, command: &TokenCommand) -> Result<(), CliError> {
     match command {
         TokenCommand::Create(args) => create::run(context, args).await,
+        TokenCommand::List => list::run(context).await,
+        TokenCommand::Revoke(args) => revoke::run(context, args).await,
     }
 }
