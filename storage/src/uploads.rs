@@ -25,6 +25,8 @@ use crate::{
 
 /// Bytes of a piece: what reading and writing an upload keeps in memory.
 const PIECE: usize = 1 << 20;
+/// Records that are looked through for the uploads of the last imports.
+const LOOKED_THROUGH: u64 = 10_000;
 
 /// An upload that was kept.
 pub struct KeptUpload {
@@ -168,13 +170,26 @@ fn piece(
         .map(Some)
 }
 
+/// Whether an upload is still there.
+pub(crate) async fn is_kept(
+    connection: &impl ConnectionTrait,
+    owner: i64,
+    upload: Uuid,
+) -> Result<bool> {
+    let row = uploads::Entity::find_by_id(upload)
+        .filter(uploads::Column::OwnerId.eq(owner))
+        .one(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Forgets the uploads that neither one of the owner's last imports nor an open job needs.
 pub(crate) async fn forget_old(
     connection: &impl ConnectionTrait,
     owner: i64,
     keep: u64,
 ) -> Result<()> {
-    let needed: Vec<Uuid> = imports::Entity::find()
+    let last: Vec<Uuid> = imports::Entity::find()
         .select_only()
         .column(imports::Column::UploadId)
         .filter(imports::Column::OwnerId.eq(owner))
@@ -184,10 +199,17 @@ pub(crate) async fn forget_old(
             ImportStatus::SuccessWithWarning.as_str(),
         ]))
         .order_by_desc(imports::Column::Id)
-        .limit(keep)
+        .limit(LOOKED_THROUGH)
         .into_tuple()
         .all(connection)
         .await?;
+    // Restored ones are there more than once: each upload counts once.
+    let mut needed: Vec<Uuid> = Vec::new();
+    for upload in last {
+        if !needed.contains(&upload) && (needed.len() as u64) < keep {
+            needed.push(upload);
+        }
+    }
     // What cannot be restored any more says so in its record.
     imports::Entity::update_many()
         .col_expr(imports::Column::UploadId, Expr::value(None::<Uuid>))

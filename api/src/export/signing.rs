@@ -4,7 +4,10 @@
 //! Both are made at first need. Whoever asks first may go away, and many may ask at once: the keys are
 //! made in a task of their own, once, and of two nodes that make them at once one wins.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use portolan_domain::{
     build::{Authority, BuildError, KeyKind, Validity},
@@ -27,6 +30,8 @@ const ALGORITHMS: [(SignatureAlgorithm, KeyKind); 2] = [
 const LIFETIME: Duration = Duration::days(3652);
 /// Clocks differ: a CA that was just made is no CA of tomorrow's downstream.
 const EARLIER: Duration = Duration::days(1);
+/// How long nothing is made after keys could not be stored.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(10);
 /// Who waits for them at most, while they are made or the database hangs: anybody may ask.
 const MOST_WAITING: usize = 64;
 
@@ -38,6 +43,8 @@ struct Inner {
     store: Store,
     clock: Clock,
     known: OnceCell<Arc<SigningCertificates>>,
+    /// When keys could not be stored.
+    failed: Mutex<Option<Instant>>,
     waiting: Arc<Semaphore>,
 }
 
@@ -73,6 +80,7 @@ impl SigningCas {
             store,
             clock,
             known: OnceCell::new(),
+            failed: Mutex::default(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
         }))
     }
@@ -118,6 +126,12 @@ impl SigningCas {
 }
 
 impl Inner {
+    /// Whether keys were made in vain a moment ago: anybody may ask, and making them is dear.
+    fn failed_lately(&self) -> bool {
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|at| at.elapsed() < PAUSE)
+    }
+
     async fn find_or_make(&self) -> Result<Arc<SigningCertificates>, ExportError> {
         let stored = self.store.signing_keys(SigningPurpose::Manifest);
         let stored = patiently(stored, false).await?;
@@ -128,13 +142,22 @@ impl Inner {
         if let Some(found) = SigningCertificates::of(stored) {
             return Ok(Arc::new(found));
         }
+        if self.failed_lately() {
+            return Err(ExportError::Busy);
+        }
         let now = self.clock.now();
         let made = tokio::task::spawn_blocking(move || make(&missing, now));
         let made = made.await.map_err(|_| ExportError::Interrupted)??;
         let by = Actor::system(now);
-        self.store
+        let added = self
+            .store
             .add_signing_keys(SigningPurpose::Manifest, made, &by)
-            .await?;
+            .await;
+        if added.is_err() {
+            let now = Some(Instant::now());
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
+        added?;
         // What is stored counts, which may be another node's.
         let stored = self.store.signing_keys(SigningPurpose::Manifest).await?;
         let found = SigningCertificates::of(stored).ok_or(ExportError::Interrupted)?;

@@ -17,7 +17,7 @@ use std::{
 
 use moka::future::Cache;
 use portolan_domain::ids::OwnerKey;
-use portolan_storage::{Actor, Job, JobRequest, StorageError, Store};
+use portolan_storage::{Actor, Job, JobRequest, JobState, StorageError, Store};
 use tokio::{
     sync::Notify,
     time::{Instant, interval, timeout_at},
@@ -30,6 +30,7 @@ use crate::{
     clock::Clock,
     config::{Config, JobsConfig},
     import::{Importer, ReceivedUpload},
+    patience::patiently,
 };
 
 /// How often somebody who waits for a job looks again. All who wait for one look together.
@@ -123,7 +124,11 @@ impl Jobs {
     /// # Errors
     /// [`StorageError`].
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>, StorageError> {
-        let found = self.0.store.job(id).await?;
+        let found = patiently(self.0.store.job(id), false).await?;
+        if let Some(job) = found.as_ref().filter(|job| job.state == JobState::Finished) {
+            // Whoever hears here that it is done must not hear anything older next, whichever node did it.
+            self.0.cache.changed(&job.owner);
+        }
         Ok(found.map(|job| self.with_progress(job)))
     }
 
@@ -137,7 +142,10 @@ impl Jobs {
             let mut ticks = interval(LOOK);
             loop {
                 ticks.tick().await;
-                let load = async { Ok(self.0.store.job(id).await?.map(Arc::new)) };
+                let load = async {
+                    let job = patiently(self.0.store.job(id), false).await?;
+                    Ok(job.map(Arc::new))
+                };
                 // One question for all who wait; its failure is everybody's, and ends the waiting.
                 let job = self.0.looks.try_get_with(id, load).await;
                 let job = job.map_err(|_: Arc<StorageError>| StorageError::timed_out())?;

@@ -15,6 +15,8 @@ use crate::{
 
 /// A job that was begun so often, and never ended, ends the program that does it.
 pub const MOST_ATTEMPTS: u32 = 10;
+/// The one failure of the service that no other attempt mends.
+const UPLOAD_LOST: &str = "job-upload-lost";
 /// The longest pause before a job is tried again.
 const LONGEST_PAUSE: u64 = 60;
 
@@ -33,8 +35,9 @@ impl Jobs {
         }
         match self.import(claim, &job, running).await {
             Ok(()) => Done::Dropped,
-            // The database or the disk, not the manifest: that may be better soon.
-            Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            // The database, the disk or this program, not the manifest: that may be better soon, or on
+            // another node. Attempts are counted.
+            Err(problem) if problem.status().is_server_error() && problem.slug() != UPLOAD_LOST => {
                 let doubled = 1 << claim.attempt.clamp(0, 10);
                 Done::PutBack(Duration::from_secs(LONGEST_PAUSE.min(doubled)))
             }
@@ -84,7 +87,6 @@ impl Jobs {
             return Ok(store.finish_job(claim, record, self.0.clock.now()).await?);
         }
         // The job ended with the import, in one transaction.
-        self.0.cache.changed(owner);
         Ok(())
     }
 
@@ -121,5 +123,5 @@ fn upload_lost() -> Problem {
     let detail =
         "The upload of this job is not in the database any more. Upload the manifest again.";
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    Problem::new(status, "job-upload-lost", title, detail)
+    Problem::new(status, UPLOAD_LOST, title, detail)
 }

@@ -13,6 +13,16 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often old jobs are forgotten.
 const TIDY: Duration = Duration::from_mins(10);
 
+/// Says that a job runs here, until it is dropped: after a panic, too, which must not keep its owner's
+/// jobs from ever being begun here again.
+struct Here<'a>(&'a Jobs, Uuid);
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        self.0.running().remove(&self.1);
+    }
+}
+
 impl Jobs {
     /// Does what is to be done, until [`Jobs::stop`].
     pub async fn run(self) {
@@ -63,6 +73,7 @@ impl Jobs {
     /// Works on one job until it is done, taken back, taken over, or this node ends.
     async fn attend(self, claim: JobClaim, job: Job, running: Running) {
         let (id, owner) = (job.id, job.owner.clone());
+        let _here = Here(&self, id);
         tracing::info!(%id, %owner, attempt = claim.attempt, "a job is begun");
         let stop = self.0.stop.clone();
         let done = tokio::select! {
@@ -72,7 +83,8 @@ impl Jobs {
             () = self.lost(claim, &running) => Done::Dropped,
             done = self.perform(claim, job, &running) => done,
         };
-        self.running().remove(&id);
+        // On whatever path: what was dropped here may have been committed all the same.
+        self.0.cache.changed(&owner);
         if let Done::PutBack(pause) = done
             && let Err(error) = self.0.store.release_claim(claim, pause).await
         {

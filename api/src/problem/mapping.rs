@@ -82,11 +82,11 @@ impl From<StorageError> for Problem {
                 sentence(&format!("{error}. Import a manifest first")),
             ),
             StorageError::Unavailable(error) => unavailable(&error),
+            StorageError::Disk(error) => no_disk(&error),
             StorageError::Uncertain(error) => uncertain(&error),
             StorageError::MasterKey(_)
             | StorageError::Corrupt { .. }
             | StorageError::Database(_)
-            | StorageError::Disk(_)
             | StorageError::Interrupted
             | StorageError::Seal(_) => internal(&error),
         }
@@ -130,7 +130,7 @@ impl From<ImportError> for ImportProblem {
             ImportError::Open(OpenError::Disk(error))
             | ImportError::Verify(VerifyError::Open(OpenError::Disk(error)))
             | ImportError::Parse(ParseError::Open(OpenError::Disk(error)))
-            | ImportError::Disk(error) => unrecorded(internal(&error)),
+            | ImportError::Disk(error) => unrecorded(no_disk(&error)),
             ImportError::Store(error) => {
                 let is_refusal = matches!(
                     error,
@@ -162,7 +162,8 @@ impl From<BatchError> for Problem {
                 batch_line(line, &error)
             }
             BatchError::Store(error) => error.into(),
-            BatchError::Disk(_) | BatchError::Interrupted => internal(&error),
+            BatchError::Disk(error) => no_disk(&error),
+            BatchError::Interrupted => internal(&error),
         }
     }
 }
@@ -199,11 +200,11 @@ fn batch_line(line: u64, error: &dyn std::error::Error) -> Problem {
     Problem::new(status, "batch-line-invalid", title, sentence(&detail)).with("line", line)
 }
 
-/// A temporary file cannot be written. Nothing was sent yet.
+/// A temporary file cannot be written. Nothing was stored or sent yet.
 fn no_disk(error: &std::io::Error) -> Problem {
-    tracing::error!(%error, "an export cannot be written");
-    let detail =
-        "The export cannot be written here at the moment. Nothing was sent. Try again later.";
+    tracing::error!(%error, "a temporary file failed");
+    let detail = "A temporary file cannot be written here at the moment. Nothing was changed or sent. \
+                  Try again later.";
     let title = "The service is not available";
     let status = StatusCode::SERVICE_UNAVAILABLE;
     Problem::new(status, "unavailable", title, detail)

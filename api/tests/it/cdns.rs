@@ -120,7 +120,7 @@ both_engines! {
             json!({"label": "a\nb", "url": url}),
             json!({"label": "m", "url": url, "name": ""}),
             json!({"label": "m", "url": url, "certficate": "misspelt"}),
-            json!({"label": "m", "url": url, "certificate": {"cert": "Candlepin's"}}),
+            json!({"label": "m", "url": url, "certificate": 7}),
         ] {
             app.json(Method::POST, "/cdn", bad).await.assert_problem(400, "bad-request");
         }

@@ -130,6 +130,36 @@ both_engines! {
         assert_eq!(app.get("/candlepin/owners/empty/upstream_consumers").await.text, "[]");
     }
 
+    async fn a_job_and_a_cdn_are_candlepins_too(database: TestDatabase) {
+        let app = started(database).await;
+        let path = "/candlepin/owners/acme/imports/async";
+        let taken = import(&app, path, manifest("acme", 1)).await;
+        assert_eq!(taken.status, 202, "{}", taken.text);
+        let id = taken.json()["id"].as_str().unwrap().to_owned();
+        let done = app.get(&format!("/candlepin/jobs/{id}?wait=30s")).await.json();
+        assert_eq!((&done["state"], &done["principal"]), (&json!("FINISHED"), &json!("admin")), "{done}");
+        assert!(is_candlepins(&done["created"]) && is_candlepins(&done["endTime"]), "{done}");
+        assert!(is_candlepins(&done["resultData"]["created"]), "{done}");
+        assert_eq!(done["statusPath"], format!("/jobs/{id}"));
+        let ours = app.get(&format!("/jobs/{id}")).await.json();
+        assert!(is_ours(&ours["endTime"]) && is_ours(&ours["resultData"]["created"]), "{ours}");
+        let undone = app.delete("/candlepin/owners/acme/imports").await.json();
+        assert!(undone["status"] == "DELETE" && is_candlepins(&undone["created"]), "{undone}");
+        let new = json!({
+            "label": "edge", "name": "Edge", "url": "https://edge.example.com",
+            "certificate": CA.certificate_pem().unwrap(),
+        });
+        let made = app.json(Method::POST, "/candlepin/cdn", new).await.json();
+        assert!(made["certificate"]["serial"]["serial"].is_number(), "{made}");
+        assert!(is_candlepins(&made["created"]) && made["certificate"]["key"].is_null(), "{made}");
+        // What was read may be sent back.
+        let again = app.json(Method::PUT, "/candlepin/cdn/edge", made).await;
+        assert_eq!(again.status, 200, "{}", again.text);
+        let ours = app.get("/cdn/edge").await.json();
+        assert_eq!(ours["certificate"], CA.certificate_pem().unwrap(), "{ours}");
+        assert!(is_ours(&ours["created"]), "{ours}");
+    }
+
     async fn all_else_is_the_same_bytes(database: TestDatabase) {
         let app = started(database).await;
         assert_eq!(app.import("acme", manifest("acme", 1), "").await.status, 200);

@@ -110,6 +110,34 @@ both_engines! {
         assert_eq!(stored_pieces(&database).await.len(), 10);
     }
 
+    async fn restoring_in_turn_forgets_no_other_upload(database: TestDatabase) {
+        let app = started(database.clone()).await;
+        let mut imports = Vec::new();
+        for number in 1..=3 {
+            imports.push(imported(&app, "acme", number, "").await);
+        }
+        for turn in 0..12 {
+            assert_eq!(restore(&app, &imports[turn % 2]).await.status, 200);
+        }
+        assert_eq!(stored_pieces(&database).await.len(), 3);
+        assert_eq!(restore(&app, &imports[2]).await.status, 200, "the third is still kept");
+        assert!(has(&app, 3).await);
+    }
+
+    async fn what_was_undone_comes_back_and_is_no_repetition(database: TestDatabase) {
+        let app = started(database).await;
+        let zip = signed_by(&CA, &described("acme", now() - Duration::hours(1), &[id(1)]));
+        let first = app.import("acme", zip.clone(), "").await.json();
+        assert_eq!(app.delete("/owners/acme/imports").await.status, 200);
+        assert!(!has(&app, 1).await);
+        let again = app.import("acme", zip, "?on_same=skip").await.json();
+        assert_eq!((&again["unchanged"], &again["counts"]["added"]), (&json!(false), &json!(1)));
+        assert_eq!(app.delete("/owners/acme/imports").await.status, 200);
+        let record = restore(&app, first["id"].as_str().unwrap()).await.json();
+        assert_eq!(record["forcedConflicts"], json!([]), "nothing stood against it");
+        assert!(has(&app, 1).await);
+    }
+
     async fn a_restore_is_verified_by_todays_anchors(database: TestDatabase) {
         let app = started(database).await;
         let first = imported(&app, "acme", 1, "").await;

@@ -61,7 +61,12 @@ impl Store {
         let owner = self.owner_row(&self.database, owner).await?;
         let row = self.last_stored(owner.id).await?;
         let record = row.map(ImportRecord::from_row).transpose()?;
-        Ok(record.filter(|record| record.status != ImportStatus::Delete))
+        // Records go by the clocks of the nodes that wrote them. The owner's own row, which was written
+        // under its lock, says whether this one still counts.
+        let counts = owner.last_manifest_created_at.map(times::kept);
+        Ok(record.filter(|record| {
+            record.status != ImportStatus::Delete && record.generated_at == counts
+        }))
     }
 
     /// The row of the last import that changed what an owner has.

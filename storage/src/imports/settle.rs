@@ -20,7 +20,11 @@ impl ImportTransaction {
         match &self.draft.keep {
             _ if self.draft.dry_run => Ok(None),
             Keep::Nothing | Keep::File(_, 0) | Keep::Already(_, 0) => Ok(None),
-            Keep::Already(upload, _) => Ok(Some(*upload)),
+            Keep::Already(upload, _) => {
+                // Read before the owner was locked, it may have been forgotten by now.
+                let kept = uploads::is_kept(&*self.transaction, self.owner.id, *upload).await?;
+                Ok(kept.then_some(*upload))
+            }
             Keep::File(file, _) => {
                 let new = NewUpload {
                     id: new_id(),

@@ -5,7 +5,10 @@ use portolan_domain::ids::CdnLabel;
 use serde::{Deserialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
-use super::{body::parse_certificate, view::Cdn};
+use super::{
+    body::{CertificateText, parse_certificate},
+    view::Cdn,
+};
 use crate::{
     auth::Admin,
     extract::{Dialect, Json, Shaped, parse_cdn_url},
@@ -29,7 +32,8 @@ pub struct NewCdn {
     url: String,
     /// Its own certificates, PEM: proxies trust these there, and not the CA that signed the manifest.
     #[serde(default)]
-    certificate: Option<String>,
+    #[schema(value_type = Option<String>)]
+    certificate: Option<CertificateText>,
     /// Taken and not read: Candlepin's clients send it.
     #[serde(default)]
     #[schema(value_type = Value, required = false)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
 use super::{
-    body::parse_certificate,
+    body::{CertificateText, parse_certificate},
     view::{Cdn, CdnPath},
 };
 use crate::{
@@ -41,7 +41,7 @@ pub struct ChangedCdn {
     /// Its own certificates, PEM; null removes them.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    certificate: Option<Option<String>>,
+    certificate: Option<Option<CertificateText>>,
     /// Taken and not read: it is in what `GET` answers.
     #[serde(default)]
     #[schema(value_type = Value, required = false)]

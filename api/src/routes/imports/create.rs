@@ -79,6 +79,8 @@ async fn run(
 ) -> Result<ImportRecord, Problem> {
     let dry_run = options.dry_run;
     if let Some(same) = on_same.skipped(&state.store, owner, upload.sha256).await? {
+        // It may have been another node's: what is asked next is no older.
+        state.cache.changed(owner);
         return Ok(ImportRecord::unchanged(same, dry_run));
     }
     let record = state.importer.import(owner, upload, options).await?;

@@ -99,7 +99,9 @@ impl JobStatus {
             start_time: job.started_at.map(Timestamp),
             end_time: job.ended_at.map(Timestamp),
             status_path: format!("/jobs/{}", job.id),
-            result_data: job.outcome.and_then(result),
+            result_data: job
+                .outcome
+                .and_then(|outcome| result(outcome, job.request.dry_run)),
             progress: Progress {
                 entitlements: job.progress,
             },
@@ -109,11 +111,11 @@ impl JobStatus {
     }
 }
 
-fn result(outcome: JobOutcome) -> Option<JobResult> {
+fn result(outcome: JobOutcome, dry_run: bool) -> Option<JobResult> {
     match outcome {
         JobOutcome::Import(record, unchanged) => {
             let mut record = ImportRecord::from(*record);
-            record.unchanged = unchanged;
+            (record.unchanged, record.dry_run) = (unchanged, dry_run);
             Some(JobResult::Import(Box::new(record)))
         }
         JobOutcome::Document(json) => serde_json::from_str(&json).ok().map(JobResult::Document),
