@@ -79,7 +79,9 @@ impl Walk<'_> {
     async fn follow(&mut self, name: &RefName, head: &CommitId) -> Result<(), ScanError> {
         let mut next = Some(head.clone());
         for step in 0..MOST_PARENTS {
-            let Some(commit) = next else { break };
+            let Some(commit) = next.take() else {
+                break;
+            };
             let Some(object) = self.object(&commit).await? else {
                 // Its history may have been pruned; the ref's own commit may not.
                 if step == 0 {
