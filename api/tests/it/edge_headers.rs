@@ -1,7 +1,7 @@
 //! What proxies say of a request, headers that a client made up, and nginx's HTTP/1.0.
 
 use portolan_domain::token::TokenKind;
-use portolan_storage::{both_engines, testing::TestDatabase};
+use portolan_storage::both_engines;
 use reqwest::Method;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
