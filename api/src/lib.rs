@@ -3,9 +3,9 @@
 //! # Where things are
 //! [`routes`]: one verb, one file, in one order: request, response, `#[utoipa::path]`, handler.
 //! [`extract`]: what a handler's signature asks for; who may call is a type there. [`problem`]: every
-//! refusal, and the one place where errors become HTTP. [`import`], [`export`], [`registration`], [`repos`]
-//! (over a [`batch`] of lines), [`tokens`], [`edge`]: the use cases behind the routes and the commands. [`config`]: one file per section. [`cli`]: the
-//! commands.
+//! refusal, and the one place where errors become HTTP. [`import`], [`export`], [`registration`], [`repos`],
+//! [`grants`] (the last three over a [`batch`] of lines), [`tokens`], [`ref_tokens`], [`edge`]: the use
+//! cases behind the routes and the commands. [`config`]: one file per section. [`cli`]: the commands.
 
 pub mod anchors;
 pub mod audit;
