@@ -103,6 +103,7 @@ fn every_operation_is_called_by_a_test_over_http() {
         "downstream",
         "dry_run",
         "edge_cdn_info",
+        "edge_headers",
         "edges",
         "expirations",
         "exports",

@@ -226,12 +226,11 @@ impl Importer {
     }
 
     fn draft(&self, upload: &ReceivedUpload, options: ImportOptions) -> Result<Draft, ImportError> {
-        let keep = match options.kept {
-            Some(kept) => Keep::Already(kept.upload, self.keep_uploads),
-            None => {
-                let file = upload.file.try_clone().map_err(ImportError::Disk)?;
-                Keep::File(Arc::new(file), self.keep_uploads)
-            }
+        let keep = if let Some(kept) = options.kept {
+            Keep::Already(kept.upload, self.keep_uploads)
+        } else {
+            let file = upload.file.try_clone().map_err(ImportError::Disk)?;
+            Keep::File(Arc::new(file), self.keep_uploads)
         };
         Ok(Draft {
             upload: upload.described(&options.by.name),

@@ -50,8 +50,8 @@ impl Jobs {
                     self.running().insert(claim.id, running.clone());
                     tasks.spawn(self.clone().attend(claim, job, running));
                 }
-                Ok(None) => return,
-                Err(StorageError::Unavailable(_)) => return,
+                // While the database is away, the next look may be luckier.
+                Ok(None) | Err(StorageError::Unavailable(_)) => return,
                 Err(error) => {
                     tracing::error!(%error, "no job could be taken");
                     return;

@@ -14,7 +14,7 @@ enum Rule {
     Public,
     /// Public, but for the token that the request carries: no credential counts.
     OwnToken,
-    /// It carries a token of its own, or none: see the tests of the edges.
+    /// Asked for a client whose token may be needed or not: see the tests of the edges.
     Edge,
     Roles(&'static [Role]),
 }

@@ -11,14 +11,8 @@ use super::{
 
 const PATH: &str = "/edge/cdn_info/nginx";
 
-async fn started(database: TestDatabase, trusted: bool) -> TestApp {
-    let app = TestApp::start_with(database, |config| {
-        if trusted {
-            let proxies = vec!["127.0.0.1".to_owned()];
-            config.http.trusted_proxies = proxies.try_into().unwrap();
-        }
-    })
-    .await;
+async fn started(database: TestDatabase) -> TestApp {
+    let app = TestApp::start(database).await;
     app.owner("acme").await;
     app.owner("other").await;
     app.trust("test.crt", &CA.certificate_pem().unwrap()).await;
@@ -37,7 +31,7 @@ async fn ask(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Answer {
 
 both_engines! {
     async fn it_is_told_in_headers(database: TestDatabase) {
-        let app = started(database, false).await;
+        let app = started(database).await;
         let info = app.get("/entitlements/acme-0/cdn_info").await.json();
         let told = ask(&app, "", &[("x-entitlement-id", "acme-0")]).await;
         assert_eq!(told.status, 204, "{}", told.text);
@@ -63,11 +57,10 @@ both_engines! {
     }
 
     async fn a_subject_counts_from_a_trusted_proxy_alone(database: TestDatabase) {
-        let app = started(database.clone(), false).await;
+        let app = started(database.clone()).await;
         let named = [("x-ssl-client-s-dn", "CN=acme-0,O=Example"), ("x-ssl-client-verify", "SUCCESS")];
         ask(&app, "", &named).await.assert_problem(403, "edge-proxy-untrusted");
-        app.stop().await;
-        let app = trusted_again(database).await;
+        let app = trusting(database).await;
         assert_eq!(ask(&app, "", &named).await.status, 204);
         for subject in ["O=Example,CN=acme-0", "CN=acme-0"] {
             let told = ask(&app, "", &[("x-ssl-client-s-dn", subject), named[1]]).await;
@@ -95,7 +88,7 @@ both_engines! {
     }
 
     async fn what_is_unknown_is_a_403_since_nginx_makes_a_500_of_a_404(database: TestDatabase) {
-        let app = started(database, false).await;
+        let app = started(database).await;
         ask(&app, "", &[]).await.assert_problem(400, "bad-request");
         for id in ["nobody", "a,O", "a b"] {
             let refused = ask(&app, "", &[("x-entitlement-id", id)]).await;
@@ -112,8 +105,8 @@ both_engines! {
     }
 }
 
-/// The same service, with a proxy that it trusts.
-async fn trusted_again(database: TestDatabase) -> TestApp {
+/// A further service, which trusts a proxy.
+async fn trusting(database: TestDatabase) -> TestApp {
     let change = |config: &mut portolan::config::Config| {
         config.http.trusted_proxies = vec!["127.0.0.1".to_owned()].try_into().unwrap();
     };

@@ -116,8 +116,8 @@ both_engines! {
     async fn an_owners_jobs_come_in_their_order_and_all_force_what_they_ask(database: TestDatabase) {
         let app = started(database).await;
         let mut jobs = Vec::new();
-        for step in 0..4 {
-            let about = described("acme", now() - time::Duration::hours(9 - step), &[id(step as u32)]);
+        for step in 0..4_u32 {
+            let about = described("acme", now() - time::Duration::hours(9 - i64::from(step)), &[id(step)]);
             jobs.push(taken(&app, signed_by(&CA, &about), "").await);
         }
         let older = described("acme", now() - time::Duration::hours(20), &[id(9)]);

@@ -29,6 +29,7 @@ mod dialect;
 mod downstream;
 mod dry_run;
 mod edge_cdn_info;
+mod edge_headers;
 mod edges;
 mod expirations;
 mod exports;

@@ -112,7 +112,7 @@ both_engines! {
         assert_eq!(list(&auditor).await, json!([]));
         assert_eq!(list(&acme).await[0]["name"], "stable");
         let events = app.get("/audit?action=repo.put").await.json();
-        assert_eq!(events[0]["owner"], "acme");
+        assert_eq!(events[0]["ownerKey"], "acme");
     }
 
     async fn commits_are_synced_all_or_none(database: TestDatabase) {

@@ -93,7 +93,7 @@ pub fn array(bytes: &[u8], align: usize) -> Option<Vec<&[u8]>> {
     // The last end is where the ends begin.
     let ends = number(bytes.get(bytes.len().checked_sub(width)?..)?)?;
     let ends = bytes.get(ends..)?;
-    if !ends.len().is_multiple_of(width) {
+    if ends.is_empty() || !ends.len().is_multiple_of(width) {
         return None;
     }
     let (mut at, mut found) = (0, Vec::new());

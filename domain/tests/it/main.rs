@@ -19,6 +19,8 @@ mod content_header;
 mod content_json;
 mod content_keys;
 mod distinguished_names;
+mod edge_access;
+mod edge_uris;
 mod edges;
 mod grants;
 mod limits;

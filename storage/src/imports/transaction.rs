@@ -194,7 +194,7 @@ impl ImportTransaction {
         }
         self.store_consumer(verification, &choice).await?;
         self.touch_owner().await?;
-        let upload_id = self.keep_upload().await?;
+        let upload_id = Box::pin(self.keep_upload()).await?;
         let (status, warnings) = warnings.finish();
         let after = Box::pin(self.picture()).await?;
         let mut changes = Picture::changes(before.as_deref(), after.as_deref());
@@ -225,7 +225,7 @@ impl ImportTransaction {
         imports::Entity::insert(record.to_row(self.owner.id)?)
             .exec_without_returning(&*self.transaction)
             .await?;
-        self.settle(&record).await?;
+        Box::pin(self.settle(&record)).await?;
         Ok(record)
     }
 

@@ -182,7 +182,8 @@ impl Case {
             open.add(batch.to_vec()).await?;
         }
         open.keep(self.files.clone()).await?;
-        self.finish(open).await
+        // A whole transaction is in it.
+        Box::pin(self.finish(open)).await
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn get_job(
     Path(path): Path<JobPath>,
     Query(query): Query<JobQuery>,
 ) -> Result<Json<Shaped<JobStatus>>, Problem> {
-    let wait = query.wait.map(|wait| wait.get());
+    let wait = query.wait.map(Span::get);
     if wait.is_some_and(|wait| wait.as_secs() > LONGEST) {
         let detail = format!("The parameter wait may be {LONGEST} seconds at most.");
         return Err(Problem::bad_request(detail));
