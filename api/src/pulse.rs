@@ -1,6 +1,7 @@
-//! Whether the database is there, and whether credentials or signing keys have changed: asked four times a second over
-//! a connection of its own, so that a flood of requests cannot keep this node from learning of a
-//! revocation. While it beats, what memory has of credentials is right and costs no query.
+//! Whether the database is there, and whether credentials, signing keys or revocations have changed: asked
+//! four times a second over a connection of its own, so that a flood of requests cannot keep this node
+//! from learning of a revocation. While it beats, what memory has of credentials is right and costs no
+//! query.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -28,24 +29,25 @@ pub struct Pulse(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    last: Mutex<Option<Beat>>,
     /// When a question of somebody else's failed.
     failed: Mutex<Option<Instant>>,
     stop: Notify,
-    /// What was heard last, for those who act on a change.
-    told: watch::Sender<Generations>,
+    /// What was heard last, for those who act on a change. None before the first beat.
+    told: watch::Sender<Option<Beat>>,
 }
 
-#[derive(Clone, Copy)]
-struct Beat {
-    generations: Generations,
-    /// Before the question, so that an answer is never taken for newer than it is.
-    asked: Instant,
+/// What the database said.
+#[derive(Debug, Clone, Copy)]
+pub struct Beat {
+    /// How often what nodes keep in memory has changed.
+    pub generations: Generations,
+    /// When it was asked: before the question, so that an answer is never taken for newer than it is.
+    pub asked: Instant,
 }
 
 impl Pulse {
     fn last(&self) -> Option<Beat> {
-        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.told.borrow()
     }
 
     /// A question failed: while the pulse is silent too, others need not try for a moment.
@@ -69,9 +71,9 @@ impl Pulse {
         (beat.asked.elapsed() < BELIEVED).then_some(beat.generations.credentials)
     }
 
-    /// How often what nodes keep in memory has changed, as it is heard.
+    /// Each beat, as it is heard; none before the first.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<Generations> {
+    pub fn beats(&self) -> watch::Receiver<Option<Beat>> {
         self.0.told.subscribe()
     }
 
@@ -99,11 +101,7 @@ impl Pulse {
             let asked = Instant::now();
             match timeout(PATIENCE, ask(&store, &mut connection)).await {
                 Ok(Ok(generations)) => {
-                    let beat = Some(Beat { generations, asked });
-                    *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = beat;
-                    self.0.told.send_if_modified(|told| {
-                        std::mem::replace(told, generations) != generations
-                    });
+                    self.0.told.send_replace(Some(Beat { generations, asked }));
                 }
                 // A connection in the middle of a question is of no use for the next one.
                 Ok(Err(_)) | Err(_) => connection = None,

@@ -100,6 +100,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::grants::router())
         .merge(routes::ref_tokens::router())
         .merge(routes::tokens::router())
+        .merge(routes::oauth::router())
+        .merge(routes::revocations::router())
         .merge(routes::well_known::router())
         .merge(routes::edge::router())
         .merge(routes::audit::router())

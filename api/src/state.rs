@@ -103,7 +103,7 @@ impl AppState {
             store.clone(),
             clock.clone(),
             config.issuer(),
-            Revocations::default(),
+            Revocations::new(store.clone(), clock.clone()),
         );
         let expirations = Expirations::new(store.clone(), anchors.clone());
         Ok(Self {

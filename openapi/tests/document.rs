@@ -118,7 +118,10 @@ fn every_operation_is_called_by_a_test_over_http() {
         "ref_tokens",
         "repos",
         "restores",
+        "revocations",
         "signing_keys",
+        "token_ids",
+        "token_oauth",
         "token_subset",
     ];
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/tests/it");

@@ -34,6 +34,8 @@ pub struct Viewer(pub Caller);
 pub struct Issuer(pub Caller);
 /// `issuer`, `auditor` or `admin`: who reads what issuers said.
 pub struct IssuerOrAuditor(pub Caller);
+/// `issuer`, `proxy` or `admin`: who asks what a token says.
+pub struct Introspector(pub Caller);
 /// `auditor` or `admin`: who reads what everybody did.
 pub struct Auditor(pub Caller);
 
@@ -71,6 +73,19 @@ impl Caller {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Lets the caller on to what belongs to no owner, and reaches over all.
+    ///
+    /// # Errors
+    /// 403, where it is bound to owners.
+    pub fn check_unbound(&self) -> Result<(), Problem> {
+        if self.only_owners().is_none() {
+            return Ok(());
+        }
+        let detail = "This credential is bound to owners, and tokens belong to none: this reaches over \
+                      those of all. Use one that is bound to no owner.";
+        Err(forbidden(detail))
     }
 }
 
@@ -118,4 +133,5 @@ by_role!(Reader, Admin, Manager, Proxy);
 by_role!(Viewer, Admin, Manager, Auditor);
 by_role!(Issuer, Admin, Issuer);
 by_role!(IssuerOrAuditor, Admin, Issuer, Auditor);
+by_role!(Introspector, Admin, Issuer, Proxy);
 by_role!(Auditor, Admin, Auditor);

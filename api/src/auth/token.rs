@@ -5,9 +5,11 @@ use axum::{
     http::{HeaderMap, header::AUTHORIZATION, request::Parts},
 };
 use portolan_domain::token::TokenKind;
+use portolan_storage::{Actor, PrincipalKind};
 
+use super::authenticate::address_of;
 use crate::{
-    problem::{Problem, invalid_token},
+    problem::{Problem, RequestId, invalid_token},
     state::AppState,
     tokens::Verified,
 };
@@ -23,6 +25,22 @@ impl FromRequestParts<AppState> for ParentToken {
         let token = bearer(&parts.headers, prefix)?;
         let accepted = [TokenKind::Access, TokenKind::FlatManager];
         Ok(Self(state.tokens.verify(token, &accepted).await?))
+    }
+}
+
+/// The holder of a token, for what it changes. Its name is what tells it from others: never the token.
+pub(super) fn holder(token: &Verified, parts: &Parts, state: &AppState) -> Actor {
+    let claims = &token.claims;
+    let name = claims.jti.as_ref().or(claims.name.as_ref());
+    Actor {
+        kind: PrincipalKind::Token,
+        name: name.unwrap_or(&claims.sub).clone(),
+        address: address_of(parts, state),
+        request_id: parts
+            .extensions
+            .get()
+            .map(|id: &RequestId| id.0.to_string()),
+        at: state.clock.now(),
     }
 }
 

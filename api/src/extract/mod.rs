@@ -4,6 +4,7 @@
 mod body;
 mod cdn_url;
 mod dialect;
+mod form;
 mod instant;
 mod owner;
 mod page;
@@ -14,6 +15,7 @@ mod span;
 pub use body::{Json, JsonList};
 pub use cdn_url::parse_cdn_url;
 pub use dialect::{Dialect, Shaped};
+pub use form::{Form, oauth_invalid};
 pub use instant::Instant;
 pub use owner::OwnerPath;
 pub use page::{Paged, Paging};

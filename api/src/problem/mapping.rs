@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Problem;
 use crate::{batch::BatchError, export::ExportError, import::ImportError};
 
-pub use tokens::invalid_token;
+pub use tokens::{invalid_token, token_insufficient};
 
 /// A refused import.
 pub struct ImportProblem {
@@ -354,7 +354,7 @@ fn uncertain(error: &dyn std::error::Error) -> Problem {
 }
 
 /// What failed is for the log alone.
-fn internal(error: &dyn std::error::Error) -> Problem {
+pub fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(error = chain(error), "a request failed");
     let detail =
         "Something failed here; nothing was changed. The log has more under the request's id.";

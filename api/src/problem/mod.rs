@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub use failed_claim::FailedClaimBody;
-pub use mapping::{ImportProblem, invalid_token};
+pub use mapping::{ImportProblem, internal, invalid_token, token_insufficient};
 pub use middleware::{RequestId, finish, not_found, wrong_method};
 pub use responses::{BadRequest, Refused, TokenRefused, TooSlow};
 
@@ -86,6 +86,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub message: Option<String>,
+    /// On OAuth's paths: what is wrong, in its words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub error: Option<String>,
 }
 
 impl Problem {

@@ -106,6 +106,9 @@ async fn tidy(state: AppState) {
         if let Err(error) = state.keyring.note_uses().await {
             tracing::warn!(%error, "when credentials were last used could not be noted");
         }
+        if let Err(error) = state.tokens.revocations().forget().await {
+            tracing::warn!(%error, "old revocations could not be forgotten");
+        }
         if !state.config.access.shared_nonces {
             continue;
         }

@@ -18,7 +18,7 @@ use std::{
 use portolan_domain::token::{Claims, TokenAlgorithm, TokenKeyPair, TokenKind};
 use portolan_storage::{Actor, KeyTurn, StorageError, Store};
 use serde::Serialize;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 pub use self::{
     codec::LONGEST,
@@ -89,6 +89,12 @@ impl Tokens {
         &self.0.issuer
     }
 
+    /// What was revoked.
+    #[must_use]
+    pub fn revocations(&self) -> &Revocations {
+        &self.0.revocations
+    }
+
     fn keys(&self) -> Arc<Keys> {
         let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.clone()
@@ -102,8 +108,8 @@ impl Tokens {
     /// does not know the key.
     ///
     /// # Errors
-    /// [`InvalidToken`]; [`InvalidToken::Unavailable`] where the key is not known here and the database
-    /// does not answer.
+    /// [`InvalidToken`]; [`InvalidToken::Unavailable`] where the key, or what was revoked, is not known here
+    /// and the database does not answer.
     pub async fn verify(
         &self,
         jwt: &str,
@@ -116,6 +122,7 @@ impl Tokens {
             answer = self.keys().verify(&parts, accepted, self.now());
         }
         let verified = answer?;
+        self.0.revocations.be_read().await?;
         if self.0.revocations.is_revoked(&verified.claims) {
             return Err(InvalidToken::Revoked);
         }
@@ -208,7 +215,7 @@ impl Tokens {
                 return Ok(());
             }
         }
-        let keys = Keys::of(store.token_keys().await?);
+        let keys = Keys::of(&store.token_keys().await?);
         let mut known = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         // A slow reading must not bring back what a later one has seen retired.
         if keys.generation() >= known.generation() {
@@ -219,17 +226,19 @@ impl Tokens {
 
     /// Follows the changes of keys, for as long as the service runs.
     pub async fn follow(self, pulse: Pulse) {
-        let mut changes: watch::Receiver<_> = pulse.changes();
+        let mut beats = pulse.beats();
         loop {
-            let told = changes.borrow_and_update().signing_keys;
-            if self.keys().generation() != Some(told)
+            let beat = *beats.borrow_and_update();
+            let told = beat.map(|beat| beat.generations.signing_keys);
+            if told.is_some()
+                && self.keys().generation() != told
                 && let Err(error) = self.read_on_its_own().await
             {
                 tracing::warn!(%error, "the signing keys could not be read");
                 tokio::time::sleep(RETRY).await;
                 continue;
             }
-            if changes.changed().await.is_err() {
+            if beats.changed().await.is_err() {
                 return;
             }
         }

@@ -16,15 +16,29 @@ enum Rule {
     OwnToken,
     /// Asked for a client whose token may be needed or not: see the tests of the edges.
     Edge,
+    /// Public, but for the token that the form carries.
+    TokenInForm,
     Roles(&'static [Role]),
 }
 
 fn rule(operation: &str) -> Rule {
     use Role::{Admin, Auditor, Issuer, Manager, Proxy};
     match operation {
-        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca"
-        | "get_jwks" => Rule::Public,
-        "create_token_subset" | "create_flat_manager_token_subset" => Rule::OwnToken,
+        "get_status"
+        | "get_liveness"
+        | "get_readiness"
+        | "get_openapi"
+        | "get_signing_ca"
+        | "get_jwks"
+        | "get_authorization_server"
+        | "get_revocations" => Rule::Public,
+        "create_token_subset"
+        | "create_flat_manager_token_subset"
+        | "list_flat_manager_tokens"
+        | "create_flat_manager_revocation" => Rule::OwnToken,
+        "create_oauth_revocation" => Rule::TokenInForm,
+        "list_tokens" | "create_revocation" => Rule::Roles(&[Admin, Issuer]),
+        "create_introspection" => Rule::Roles(&[Admin, Issuer, Proxy]),
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" | "create_cdn" | "update_cdn" | "delete_cdn"
         | "create_cdn_check" => Rule::Roles(&[Admin]),
@@ -164,6 +178,13 @@ both_engines! {
                         let answer = call(&app, &operation, key).await;
                         answer.assert_problem(401, "invalid-token");
                         assert!(answer.header("www-authenticate").starts_with("Bearer "), "{id}");
+                    }
+                    continue;
+                }
+                Rule::TokenInForm => {
+                    for key in [None, Some("ptl_nonsense")] {
+                        let answer = call(&app, &operation, key).await;
+                        answer.assert_problem(415, "unsupported-media-type");
                     }
                     continue;
                 }

@@ -112,3 +112,22 @@ pub fn signed(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8
 pub fn flat_managers(claims: &Value) -> String {
     hs256(&json!({ "typ": "JWT", "alg": "HS256" }), claims, SECRET)
 }
+
+/// A token for access with these claims, signed here.
+pub async fn access(app: &TestApp, claims: &Claims) -> String {
+    let signed = app.state.tokens.sign(TokenKind::Access, claims).await;
+    signed.unwrap()
+}
+
+/// Whether a token counts, as this node says.
+pub async fn is_active(app: &TestApp, token: &str) -> bool {
+    let request = app.request(Method::POST, "/introspect");
+    let request = request.bearer_auth(&app.admin).form(&[("token", token)]);
+    let answer = app.send(request).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let body = answer.json();
+    let active = body["active"].as_bool().unwrap();
+    // Of one that does not count nothing else is told.
+    assert!(active || body == json!({ "active": false }), "{body}");
+    active
+}

@@ -5,10 +5,14 @@ mod claims;
 mod key;
 mod kind;
 mod narrow;
+mod revocation;
 mod scope;
 
 pub use claims::{Claims, CollectionRef, FlatManagerClaims, RefTokenClaims};
 pub use key::{PublicParts, TokenKeyError, TokenKeyPair, TokenSecret};
 pub use kind::{TokenAlgorithm, TokenKind};
 pub use narrow::{FailedClaim, Subset, narrow, narrow_flat_manager};
+pub use revocation::{
+    InvalidName, Revocation, RevocationSet, Revoked, RevokedHolder, RevokedId, RevokedName,
+};
 pub use scope::Scope;

@@ -23,6 +23,7 @@ pub mod oauth_nonces;
 pub mod owners;
 pub mod pools;
 pub mod repos;
+pub mod revocations;
 pub mod signing_keys;
 pub mod upload_pieces;
 pub mod uploads;

@@ -26,6 +26,7 @@ mod outbox;
 mod owners;
 mod raw;
 mod repos;
+mod revocations;
 mod rotation;
 mod schema;
 mod sealing;

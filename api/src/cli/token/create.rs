@@ -100,7 +100,7 @@ pub async fn run(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         store.clone(),
         context.clock.clone(),
         context.config.issuer(),
-        Revocations::default(),
+        Revocations::new(store.clone(), context.clock.clone()),
     );
     let claims = args.claims(&jti, (now, end), tokens.issuer());
     let token = tokens.sign(kind, &claims).await;

@@ -1,6 +1,9 @@
-//! `portolan token`: tokens that are made by hand, and those that somebody brings.
+//! `portolan token`: tokens that are made by hand, the revocation of any, and what one that somebody brings
+//! proves.
 
 mod create;
+mod list;
+mod revoke;
 mod verify;
 
 use clap::Subcommand;
@@ -12,6 +15,10 @@ use super::{context::Context, error::CliError};
 pub enum TokenCommand {
     /// Make a first token, and print it alone: it is kept nowhere
     Create(Box<create::CreateArgs>),
+    /// List the tokens that were made by hand, and those that were revoked by their ids
+    List,
+    /// Revoke tokens, on every node within a second
+    Revoke(revoke::RevokeArgs),
     /// Say whether a ref token is for a ref, and why not. It needs no server and no database: only the
     /// server's public keys, from /.well-known/jwks.json. What was revoked it cannot know
     Verify(Box<verify::VerifyArgs>),
@@ -21,6 +28,8 @@ pub enum TokenCommand {
 pub async fn run(context: &Context, command: &TokenCommand) -> Result<(), CliError> {
     match command {
         TokenCommand::Create(args) => create::run(context, args).await,
+        TokenCommand::List => list::run(context).await,
+        TokenCommand::Revoke(args) => revoke::run(context, args).await,
         TokenCommand::Verify(args) => verify::run(context, args),
     }
 }

@@ -4,6 +4,7 @@ use axum::http::{
     HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use portolan_domain::token::FailedClaim;
 
 use super::{Problem, internal, sentence};
 use crate::{
@@ -40,6 +41,18 @@ pub fn invalid_token(detail: &str) -> Problem {
     Problem::new(status, "invalid-token", title, detail).header(WWW_AUTHENTICATE, challenge)
 }
 
+/// 403 of a route that carries its own token: each claim that is not enough, and why.
+#[must_use]
+pub fn token_insufficient(claims: &[FailedClaim]) -> Problem {
+    let reasons = claims
+        .iter()
+        .map(|one| format!("{}: {}", one.claim, one.reason));
+    let detail = reasons.collect::<Vec<_>>().join("; ");
+    let (title, status) = ("The token is not enough", StatusCode::FORBIDDEN);
+    Problem::new(status, "token-insufficient", title, sentence(&detail))
+        .with("failed", failed(claims))
+}
+
 impl From<SigningError> for Problem {
     fn from(error: SigningError) -> Self {
         match error {
@@ -64,13 +77,7 @@ impl From<SigningError> for Problem {
 impl From<SubsetError> for Problem {
     fn from(error: SubsetError) -> Self {
         match error {
-            SubsetError::Insufficient(ref claims) => Self::new(
-                StatusCode::FORBIDDEN,
-                "token-insufficient",
-                "The parent token is not enough",
-                sentence(&error.to_string()),
-            )
-            .with("failed", failed(claims)),
+            SubsetError::Insufficient(claims) => token_insufficient(&claims),
             SubsetError::RevocationsUnknown => {
                 let detail = "The database has not answered for a minute, so that which tokens were \
                               revoked is not known. No token is made meanwhile. Try again soon.";
