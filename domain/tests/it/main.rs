@@ -21,7 +21,6 @@ mod content_keys;
 mod distinguished_names;
 mod edge_access;
 mod edge_uris;
-mod edges;
 mod grants;
 mod limits;
 mod properties;
