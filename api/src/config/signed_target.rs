@@ -76,12 +76,13 @@ impl SignedTarget {
             "https" => Ok(url),
             "http" if loopback || is_http_allowed => Ok(url),
             "http" => {
-                let mut why = "must be https: anybody between could read and replay what is sent, \
-                               and answer himself"
+                let way = self
+                    .allow_http
+                    .map(|key| format!(". Set {key} = true where the network keeps others away"));
+                let why = "must be https: anybody between could read and replay what is sent, and \
+                           answer himself"
                     .to_owned();
-                if let Some(allow) = self.allow_http {
-                    why += &format!(". Set {allow} = true where the network keeps others away");
-                }
+                let why = why + &way.unwrap_or_default();
                 Err(invalid(why))
             }
             _ => Err(invalid("must be an https URL".to_owned())),

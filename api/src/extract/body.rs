@@ -67,18 +67,16 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonList<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         check_kind(request.headers())?;
-        let bytes = read(request, state).await?;
+        let bytes = JSON.read(request, state).await?;
         let items: Vec<&RawValue> = serde_json::from_slice(&bytes).map_err(|error| {
             Problem::bad_request(format!(
                 "The body is not the JSON list that is expected: {error}."
             ))
         })?;
-        let read = |item: &RawValue| read_object(item.get().as_bytes());
-        items
+        let objects = items
             .into_iter()
-            .map(read)
-            .collect::<Result<_, _>>()
-            .map(Self)
+            .map(|item| read_object(item.get().as_bytes()));
+        objects.collect::<Result<_, _>>().map(Self)
     }
 }
 

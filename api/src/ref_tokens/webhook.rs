@@ -99,9 +99,8 @@ impl WebhookAuthority {
         }
         let turn = self.turns.get_with(user.clone(), Turn::default);
         // Whoever holds it is answered, or gives up, within the time of an answer.
-        let mut failed = match tokio::time::timeout(self.timeout, turn.lock()).await {
-            Ok(failed) => failed,
-            Err(_) => return self.last_answers(user, wanted, known),
+        let Ok(mut failed) = tokio::time::timeout(self.timeout, turn.lock()).await else {
+            return self.last_answers(user, wanted, known);
         };
         // Somebody may have asked the same meanwhile.
         known.extend(self.remembered(user, wanted, Freshness::Fresh));

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use portolan_domain::grants::{MOST_REFS, Permission, RefTokenTerms, Wanted, portions};
+use portolan_domain::{
+    grants::{MOST_REFS, Permission, RefTokenTerms, Wanted, portions},
+    ids::RefName,
+};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 
@@ -69,7 +72,7 @@ fn refs_are_cut_by_collection_and_end() {
     let shown: Vec<_> = cut
         .iter()
         .map(|portion| {
-            let refs: Vec<&str> = portion.refs.iter().map(|name| name.as_str()).collect();
+            let refs: Vec<&str> = portion.refs.iter().map(RefName::as_str).collect();
             (portion.collection.as_str(), portion.exp - NOW, refs)
         })
         .collect();

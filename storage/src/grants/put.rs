@@ -85,15 +85,13 @@ async fn check_collections(
 ) -> Result<()> {
     let wanted: BTreeSet<&CollectionId> = granted.iter().map(|grant| &grant.collection).collect();
     let names = wanted.iter().map(|collection| collection.as_str());
-    let owned = collections::Entity::find()
+    let own = collections::Entity::find()
         .filter(collections::Column::OwnerId.eq(owner))
         .filter(collections::Column::Id.is_in(names))
         .all(connection)
         .await?;
-    let owned: BTreeSet<String> = owned.into_iter().map(|row| row.id).collect();
-    let foreign = wanted
-        .into_iter()
-        .find(|name| !owned.contains(name.as_str()));
+    let own: BTreeSet<&str> = own.iter().map(|row| row.id.as_str()).collect();
+    let foreign = wanted.into_iter().find(|name| !own.contains(name.as_str()));
     match foreign {
         Some(foreign) => Err(StorageError::CollectionNotOwned(foreign.clone())),
         None => Ok(()),

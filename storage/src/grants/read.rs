@@ -75,7 +75,7 @@ impl Store {
             query = query.filter(grants::Column::OwnerId.in_subquery(owners));
         }
         let rows = query.all(&self.database).await?;
-        rows.into_iter().map(read).collect()
+        rows.iter().map(read).collect()
     }
 
     /// Which of these collections are in repositories of these owners.
@@ -111,7 +111,7 @@ pub(super) async fn stored(
         .filter(grants::Column::OwnerId.eq(owner))
         .all(connection)
         .await?;
-    rows.into_iter().map(read).collect()
+    rows.iter().map(read).collect()
 }
 
 fn of_user(user: &UserName) -> Select<grants::Entity> {
@@ -143,7 +143,7 @@ fn its_collection_is_its_owners() -> sea_orm::sea_query::SelectStatement {
         .to_owned()
 }
 
-fn read(row: grants::Model) -> Result<Grant> {
+fn read(row: &grants::Model) -> Result<Grant> {
     let corrupt = |column| corrupt(column, &row.user_name);
     Ok(Grant {
         collection: row

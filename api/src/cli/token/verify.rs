@@ -84,16 +84,13 @@ fn show(context: &Context, args: &VerifyArgs, claims: &Claims) -> Result<(), Cli
 fn read(file: Option<&Path>) -> Result<String, CliError> {
     let mut token = String::new();
     let most = LONGEST as u64 + 2;
-    let (name, read) = match file {
-        Some(file) => {
-            let opened = fs::File::open(file);
-            let read = opened.and_then(|opened| opened.take(most).read_to_string(&mut token));
-            (file.display().to_string(), read)
-        }
-        None => {
-            let read = io::stdin().lock().take(most).read_to_string(&mut token);
-            ("standard input".to_owned(), read)
-        }
+    let (name, read) = if let Some(file) = file {
+        let opened = fs::File::open(file);
+        let read = opened.and_then(|opened| opened.take(most).read_to_string(&mut token));
+        (file.display().to_string(), read)
+    } else {
+        let read = io::stdin().lock().take(most).read_to_string(&mut token);
+        ("standard input".to_owned(), read)
     };
     read.map_err(|error| CliError::new(format!("{name}: {error}")))?;
     Ok(token)

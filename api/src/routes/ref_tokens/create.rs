@@ -178,10 +178,10 @@ impl From<WantedRef> for Wanted {
 }
 
 impl RefTokens {
-    fn of(issued: Issued, issuer: &str) -> Self {
+    fn of(given: Issued, issuer: &str) -> Self {
         let names = |refs: Vec<RefName>| refs.into_iter().map(String::from).collect();
-        let tokens = issued.tokens.into_iter();
-        let denied = issued.denied.into_iter().map(|(wanted, denial)| DeniedRef {
+        let tokens = given.tokens.into_iter();
+        let denied = given.denied.into_iter().map(|(wanted, denial)| DeniedRef {
             collection_id: wanted.collection.into(),
             name: wanted.name.into(),
             reason: denial.0,
@@ -190,7 +190,7 @@ impl RefTokens {
             tokens: tokens.map(|(token, refs)| (token, names(refs))).collect(),
             denied: denied.collect(),
             issuer: issuer.to_owned(),
-            expires: issued.expires.map(Timestamp),
+            expires: given.expires.map(Timestamp),
         }
     }
 }
