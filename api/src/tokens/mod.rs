@@ -116,7 +116,7 @@ impl Tokens {
         let parts = Parts::of(jwt)?;
         let mut answer = self.keys().verify(&parts, accepted, self.now());
         if let Err(InvalidToken::UnknownKey) = answer {
-            self.look_up().await?;
+            Box::pin(self.look_up()).await?;
             answer = self.keys().verify(&parts, accepted, self.now());
         }
         let verified = answer?;
@@ -149,7 +149,12 @@ impl Tokens {
         kind: TokenKind,
         claims: &impl Serialize,
     ) -> Result<String, SigningError> {
-        self.signing_key(kind).await?.sign(claims)
+        let key = match self.keys().signing(kind) {
+            Some(key) => key,
+            // Rare, and large: not in the future of each request.
+            None => Box::pin(self.find_or_make(kind)).await?,
+        };
+        key.sign(claims)
     }
 
     /// The public keys that verify tokens.
@@ -163,10 +168,7 @@ impl Tokens {
         Ok(self.keys().public())
     }
 
-    async fn signing_key(&self, kind: TokenKind) -> Result<Arc<Key>, SigningError> {
-        if let Some(key) = self.keys().signing(kind) {
-            return Ok(key);
-        }
+    async fn find_or_make(&self, kind: TokenKind) -> Result<Arc<Key>, SigningError> {
         // Of many who need one at once, one makes it.
         let _turn = self.0.making.lock().await;
         self.look_up().await?;

@@ -13,19 +13,6 @@ use super::{
 async fn commands_change_the_keys_of_a_running_server() {
     let desk = Desk::new();
     let (server, url) = serve(&desk).await;
-    let client = reqwest::Client::new();
-    let ask = async |token: &str| {
-        let request = client
-            .post(format!("{url}/token_subset"))
-            .bearer_auth(token);
-        request
-            .json(&asked())
-            .send()
-            .await
-            .unwrap()
-            .status()
-            .as_u16()
-    };
     let create = [
         "token",
         "create",
@@ -53,7 +40,7 @@ async fn commands_change_the_keys_of_a_running_server() {
         (&claims["prefixes"], &claims["repos"]),
         (&json!(["org.cool"]), &json!(["stable"]))
     );
-    assert_eq!(ask(&token).await, 200);
+    assert_eq!(ask(&url, &token).await, 200);
     let keys = desk.json(&["signing-key", "list"]).await;
     assert_eq!(
         (&keys[0]["purpose"], &keys[0]["state"]),
@@ -66,14 +53,28 @@ async fn commands_change_the_keys_of_a_running_server() {
     assert_ne!(second, first);
     let said = desk.refused(1, &["signing-key", "rotate", &first]).await;
     assert!(said.contains("retiring"), "{said}");
-    assert_eq!(ask(&token).await, 200);
+    assert_eq!(ask(&url, &token).await, 200);
     desk.done(&["signing-key", "retire", &first]).await;
     eventually("the token counts no more", || async {
-        ask(&token).await == 401
+        ask(&url, &token).await == 401
     })
     .await;
     desk.refused(1, &["signing-key", "retire", "unknown"]).await;
+    terminate(&server);
+}
 
+/// Asks a running server for a child of this token.
+async fn ask(url: &str, token: &str) -> u16 {
+    let client = reqwest::Client::new();
+    let request = client.post(format!("{url}/token_subset"));
+    let request = request.bearer_auth(token).json(&asked());
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flat_managers_secret_is_brought_along_and_counts_at_once() {
+    let desk = Desk::new();
+    let (server, url) = serve(&desk).await;
     // base64 of `secret`, as flat-manager's own example has it.
     let add = [
         "signing-key",
@@ -92,7 +93,7 @@ async fn commands_change_the_keys_of_a_running_server() {
         &json!({ "sub": "build", "exp": 4_000_000_000_i64, "scope": ["upload"] }),
         b"secret",
     );
-    assert_eq!(ask(&flat).await, 200);
+    assert_eq!(ask(&url, &flat).await, 200);
     let said = desk.refused(1, &add).await;
     assert!(said.contains("--secret-base64"), "{said}");
     for wrong in [
