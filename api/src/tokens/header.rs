@@ -6,27 +6,36 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use super::error::InvalidToken;
 
 /// The parameters that count (RFC 7515, section 4.1). Others are ignored, as the standard wants it; one
-/// that is there twice is refused.
+/// of these that is there twice is refused.
 #[derive(Deserialize)]
 pub struct Header {
     pub alg: String,
     pub typ: Option<String>,
     pub kid: Option<String>,
-    /// What must be understood, and never is.
-    #[serde(default, deserialize_with = "present")]
-    crit: bool,
-    /// Where the sender says that the key is: whoever followed it would be told by a forger.
-    #[serde(default, deserialize_with = "present")]
-    jku: bool,
-    #[serde(default, deserialize_with = "present")]
-    x5u: bool,
-    /// The key itself.
-    #[serde(default, deserialize_with = "present")]
-    jwk: bool,
+    /// Names what must be understood, and never is.
+    #[serde(default)]
+    crit: Presence,
+    /// These name a key of the sender's: whoever followed one would be told by a forger which is right.
+    #[serde(default)]
+    jku: Presence,
+    #[serde(default)]
+    x5u: Presence,
+    #[serde(default)]
+    jwk: Presence,
 }
 
-fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(value).map(|_| true)
+/// Whether a parameter is there, whatever it holds: `null` is there, too.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Presence {
+    #[default]
+    Absent,
+    Present,
+}
+
+impl<'de> Deserialize<'de> for Presence {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(value).map(|_| Self::Present)
+    }
 }
 
 impl Header {
@@ -36,16 +45,15 @@ impl Header {
             return Err(InvalidToken::Malformed);
         }
         let header: Self = serde_json::from_slice(json).map_err(|_| InvalidToken::Malformed)?;
-        for (name, is_there) in [
+        let refused = [
             ("crit", header.crit),
             ("jku", header.jku),
             ("x5u", header.x5u),
             ("jwk", header.jwk),
-        ] {
-            if is_there {
-                return Err(InvalidToken::Header(name));
-            }
+        ];
+        match refused.into_iter().find(|(_, is)| *is == Presence::Present) {
+            Some((name, _)) => Err(InvalidToken::Header(name)),
+            None => Ok(header),
         }
-        Ok(header)
     }
 }

@@ -49,7 +49,7 @@ impl Default for PublicKeys {
 
 impl Keys {
     /// A key that cannot be used is left out, and told: the others go on.
-    pub fn of(read: TokenKeys) -> Self {
+    pub fn of(read: &TokenKeys) -> Self {
         let mut keys = Self {
             generation: Some(read.generation),
             ..Self::default()

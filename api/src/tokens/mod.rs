@@ -213,7 +213,7 @@ impl Tokens {
                 return Ok(());
             }
         }
-        let keys = Keys::of(store.token_keys().await?);
+        let keys = Keys::of(&store.token_keys().await?);
         let mut known = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         // A slow reading must not bring back what a later one has seen retired.
         if keys.generation() >= known.generation() {

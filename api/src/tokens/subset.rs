@@ -66,6 +66,7 @@ impl Tokens {
 }
 
 /// An id for a token (RFC 9562, version 7): nobody guesses it, and later ones are greater.
+#[must_use]
 pub fn new_jti() -> String {
     #[expect(clippy::disallowed_methods, reason = "a token's id is no row's")]
     Uuid::now_v7().to_string()

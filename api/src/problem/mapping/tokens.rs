@@ -42,6 +42,7 @@ pub fn invalid_token(detail: &str) -> Problem {
 }
 
 /// 403 of a route that carries its own token: each claim that is not enough, and why.
+#[must_use]
 pub fn token_insufficient(claims: &[FailedClaim]) -> Problem {
     let reasons = claims
         .iter()
