@@ -114,6 +114,11 @@ impl Revocations {
         if self.known().is_some() {
             return Ok(());
         }
+        // Hardly ever, so that those who verify tokens need not carry it about.
+        Box::pin(self.read_first()).await
+    }
+
+    async fn read_first(&self) -> Result<(), StorageError> {
         let _turn = self.0.reading.lock().await;
         if self.known().is_some() {
             return Ok(());
