@@ -1,12 +1,12 @@
 //! Forms, as OAuth's endpoints take them (RFC 6749, appendix B).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeSet, error::Error};
 
 use axum::{
     extract::{FromRequest, Request},
     http::StatusCode,
 };
-use serde::de::{DeserializeOwned, value};
+use serde::de::DeserializeOwned;
 
 use super::body::{Whole, essence};
 use crate::{problem::Problem, state::AppState};
@@ -30,28 +30,27 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Form<T> {
             return Err(FORM.unsupported());
         }
         let bytes = FORM.read(request, state).await?;
-        parse(&bytes).map(Self).map_err(|why| oauth_invalid(&why))
+        parse(&bytes).map(Self).map_err(|why| invalid(&why))
     }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let unreadable = |error: &dyn Error| format!("cannot be read: {error}");
     let pairs: Vec<(String, String)> =
-        serde_html_form::from_bytes(bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    let mut parameters = BTreeMap::new();
-    for (name, value) in pairs {
-        if parameters.insert(name.clone(), value).is_some() {
-            // Its value, and perhaps its name, is a secret that was put in the wrong place.
-            return Err("has a parameter twice".to_owned());
-        }
+        serde_html_form::from_bytes(bytes).map_err(|error| unreadable(&error))?;
+    let mut names = BTreeSet::new();
+    if !pairs.iter().all(|(name, _)| names.insert(name)) {
+        // Not said which: its name may be a secret that was put in the wrong place.
+        return Err("has a parameter twice".to_owned());
     }
-    parameters.retain(|_, value| !value.is_empty());
-    let parameters = value::MapDeserializer::<_, value::Error>::new(parameters.into_iter());
-    T::deserialize(parameters).map_err(|error| format!("cannot be read: {error}"))
+    let given = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let given = serde_html_form::to_string(given.collect::<Vec<_>>());
+    let given = given.map_err(|error| unreadable(&error))?;
+    serde_html_form::from_str(&given).map_err(|error| unreadable(&error))
 }
 
 /// 400 in OAuth's words, too (RFC 6749, section 5.2).
-#[must_use]
-pub fn oauth_invalid(why: &str) -> Problem {
+fn invalid(why: &str) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "bad-request",

@@ -15,7 +15,7 @@ mod span;
 pub use body::Json;
 pub use cdn_url::parse_cdn_url;
 pub use dialect::{Dialect, Shaped};
-pub use form::{Form, oauth_invalid};
+pub use form::Form;
 pub use instant::Instant;
 pub use owner::OwnerPath;
 pub use page::{Paged, Paging};

@@ -114,6 +114,11 @@ impl Revocations {
         if self.known().is_some() {
             return Ok(());
         }
+        // Hardly ever, so that those who verify tokens need not carry it about.
+        Box::pin(self.read_first()).await
+    }
+
+    async fn read_first(&self) -> Result<(), StorageError> {
         let _turn = self.0.reading.lock().await;
         if self.known().is_some() {
             return Ok(());
@@ -164,20 +169,17 @@ impl Revocations {
 
     fn is_known(&self, beat: Beat) -> bool {
         let known = self.known();
-        known.is_some_and(|known| known.number >= beat.generations.revocations)
+        known.is_some_and(|known| known.number == beat.generations.revocations)
     }
 
     /// Memory has all that there was at this beat.
     fn note(&self, beat: Beat) {
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let heard = Known {
+        let complete = known.map_or(beat.asked, |known| known.complete.max(beat.asked));
+        *known = Some(Known {
             number: beat.generations.revocations,
-            complete: beat.asked,
-        };
-        *known = Some(known.map_or(heard, |known| Known {
-            number: known.number.max(heard.number),
-            complete: known.complete.max(heard.complete),
-        }));
+            complete,
+        });
     }
 
     /// A flood of requests that has all connections must not keep a revoked token alive.
@@ -199,7 +201,13 @@ impl Revocations {
     /// Reads what is behind what is known. Rows are numbered as they are committed: what is there after
     /// the beat is all that the beat was told of.
     async fn read(&self, store: &Store, beat: Beat) -> Result<(), StorageError> {
-        let mut number = self.known().map_or(0, |known| known.number);
+        let known = self.known().map_or(0, |known| known.number);
+        // Numbers never go back, but where the database was restored: then all are read again.
+        let mut number = if known > beat.generations.revocations {
+            0
+        } else {
+            known
+        };
         loop {
             let page = patiently(store.revocations_after(number, PAGE), false).await?;
             number = page.last;

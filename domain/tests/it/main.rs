@@ -25,6 +25,7 @@ mod seeds;
 mod support;
 mod token_narrowing;
 mod token_properties;
+mod token_revocation;
 mod verify_issued;
 mod verify_legacy;
 mod verify_scheme;

@@ -33,7 +33,7 @@ fn key(what: &Revoked) -> Key {
     }
 }
 
-fn revocation(row: revocations::Model) -> Result<Revocation> {
+fn revocation(row: &revocations::Model) -> Result<Revocation> {
     let name = |value: &str| {
         RevokedName::try_from(value.to_owned()).map_err(|_| corrupt("value", &row.kind))
     };

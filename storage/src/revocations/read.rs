@@ -35,7 +35,7 @@ impl Store {
             .await?;
         let page = Page::of(rows, limit);
         let last = page.items.last().map_or(number, |row| row.number);
-        let items: Result<Vec<_>> = page.items.into_iter().map(revocation).collect();
+        let items: Result<Vec<_>> = page.items.iter().map(revocation).collect();
         Ok(RevocationPage {
             items: items?,
             last,

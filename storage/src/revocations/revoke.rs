@@ -68,7 +68,7 @@ impl Store {
             let end = new.expires_at.or_else(|| ends.get(&key.1).copied());
             let fresh = row(key, new, end, number, by.at);
             rows.push(match known.remove(key) {
-                Some(known) => merged(known, fresh),
+                Some(known) => merged(&known, fresh),
                 None => fresh,
             });
             events.push(event(key, new, by));
@@ -79,7 +79,7 @@ impl Store {
         }
         forget_what_is_older(&transaction, &rows).await?;
         transaction.commit_all(events).await?;
-        rows.into_iter().map(revocation).collect()
+        rows.iter().map(revocation).collect()
     }
 
     /// Forgets the ids whose tokens have all ended by then. Nobody asked for it, so the audit log has
@@ -163,7 +163,7 @@ fn row(
 }
 
 /// One row out of two: nothing that was revoked is taken back.
-fn merged(known: revocations::Model, fresh: revocations::Model) -> revocations::Model {
+fn merged(known: &revocations::Model, fresh: revocations::Model) -> revocations::Model {
     let at = match known.kind.as_str() {
         JTI => known.at,
         _ => known.at.max(fresh.at),
