@@ -8,7 +8,8 @@ use portolan_storage::{Actor, ImportRecord, KeptUpload, StorageError};
 use uuid::Uuid;
 
 use super::{
-    run::{ImportError, ImportOptions, Importer, KeptAs, millis},
+    options::{ImportError, ImportOptions, KeptAs},
+    run::{Importer, millis},
     upload::ReceivedUpload,
 };
 use crate::problem::Problem;

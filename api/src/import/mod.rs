@@ -3,6 +3,7 @@
 mod form;
 mod kept;
 mod on_same;
+mod options;
 mod pace;
 mod parse;
 mod receive;
@@ -11,8 +12,9 @@ mod run;
 mod upload;
 
 pub use on_same::OnSame;
+pub use options::{ImportError, ImportOptions, KeptAs};
 pub use pace::Pace;
 pub use receive::{receive, receive_lines};
 pub use reception::{Place, Reception, busy};
-pub use run::{ImportError, ImportOptions, Importer, KeptAs};
+pub use run::Importer;
 pub use upload::{ReceivedUpload, Spool, UploadWriter};

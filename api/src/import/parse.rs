@@ -10,7 +10,7 @@ use portolan_storage::KeptFile;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
-use super::run::{ImportError, millis};
+use super::{options::ImportError, run::millis};
 
 /// Rows in a batch, and bytes of them, at most: what bounds the memory of an import.
 const BATCH_ROWS: usize = 500;

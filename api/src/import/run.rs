@@ -10,23 +10,19 @@ use std::{
 };
 
 use portolan_domain::{
-    archive::{OpenError, SignedArchive},
+    archive::SignedArchive,
     cdn_url::{CdnUrl, HttpCdn},
-    conflict::Forced,
     ids::OwnerKey,
     import::Warnings,
     limits::Limits,
-    manifest::{Manifest, ParseError},
-    trust::{ForcedSignature, Verification, VerifyError},
+    manifest::Manifest,
+    trust::{ForcedSignature, Verification},
 };
-use portolan_storage::{
-    Actor, Draft, ImportRecord, ImportTransaction, JobClaim, Keep, StorageError, Store, Timings,
-};
-use thiserror::Error;
+use portolan_storage::{Actor, Draft, ImportRecord, ImportTransaction, Keep, Store, Timings};
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use super::{
+    options::{ImportError, ImportOptions},
     parse::{Batch, parse},
     reception::{Place, Reception},
     upload::{ReceivedUpload, Spool},
@@ -41,57 +37,6 @@ use crate::{
 
 /// How long an import waits for its turn.
 const TURN: Duration = Duration::from_secs(30);
-
-/// Why a manifest was not imported.
-#[derive(Debug, Error)]
-pub enum ImportError {
-    /// It is no archive of the right shape.
-    #[error(transparent)]
-    Open(OpenError),
-    /// Nobody here trusts it.
-    #[error(transparent)]
-    Verify(VerifyError),
-    /// Its content is not right.
-    #[error(transparent)]
-    Parse(#[from] ParseError),
-    /// It stands against what is here, or the database failed.
-    #[error(transparent)]
-    Store(#[from] StorageError),
-    /// A temporary file failed.
-    #[error("a temporary file failed")]
-    Disk(#[source] std::io::Error),
-    /// A thread of this program ended early.
-    #[error("the import was interrupted")]
-    Interrupted,
-}
-
-/// What the caller of an import asks for.
-#[derive(Debug, Clone)]
-pub struct ImportOptions {
-    /// Conflicts that are forced.
-    pub forced: Forced,
-    /// The CDN URL that counts over the manifest's.
-    pub cdn_url: Option<CdnUrl>,
-    /// Does all the work and stores nothing.
-    pub dry_run: bool,
-    /// Who uploads.
-    pub by: Actor,
-    /// Where the upload is kept already, and what this import has to do with that.
-    pub kept: Option<KeptAs>,
-    /// Counts stored entitlements, for a progress bar.
-    pub progress: Arc<AtomicU64>,
-}
-
-/// An upload that is kept already.
-#[derive(Debug, Clone, Copy)]
-pub struct KeptAs {
-    /// As which one.
-    pub upload: Uuid,
-    /// The import that is put back.
-    pub restores: Option<Uuid>,
-    /// The job that is done.
-    pub job: Option<JobClaim>,
-}
 
 /// Imports manifests; cheap to clone.
 #[derive(Clone)]

@@ -8,7 +8,10 @@ use portolan_domain::{
 use portolan_storage::{LineRefusal, StorageError};
 use serde_json::Value;
 
-use super::Problem;
+use super::{
+    Problem,
+    failures::{internal, no_disk, unavailable, uncertain},
+};
 use crate::{export::ExportError, import::ImportError, registration::RegistrationError};
 
 /// A refused import.
@@ -183,17 +186,6 @@ fn batch_line(line: u64, error: &dyn std::error::Error) -> Problem {
     Problem::new(status, "batch-line-invalid", title, sentence(&detail)).with("line", line)
 }
 
-/// A temporary file cannot be written. Nothing was stored or sent yet.
-fn no_disk(error: &std::io::Error) -> Problem {
-    tracing::error!(%error, "a temporary file failed");
-    let detail = "A temporary file cannot be written here at the moment. Nothing was changed or sent. \
-                  Try again later.";
-    let title = "The service is not available";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    Problem::new(status, "unavailable", title, detail)
-        .header(RETRY_AFTER, HeaderValue::from_static("60"))
-}
-
 fn not_found(what: &'static str, name: &str) -> Problem {
     let (slug, title) = match what {
         "owner" => ("owner-not-found", "There is no such owner"),
@@ -292,53 +284,4 @@ fn sentence(text: &str) -> String {
         .next()
         .map(|letter| letter.to_uppercase().to_string());
     format!("{}{}{stop}", first.unwrap_or_default(), letters.as_str())
-}
-
-/// The database is away. An outage must never look like "not found".
-fn unavailable(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(error = chain(error), "the database is not available");
-    let detail = "The database does not answer at the moment. Nothing was changed. Try again soon.";
-    let title = "The service is not available";
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "unavailable",
-        title,
-        detail,
-    )
-    .header(RETRY_AFTER, HeaderValue::from_static("5"))
-}
-
-/// The database went away at the one moment where nobody can tell what became of it.
-fn uncertain(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(error = chain(error), "the outcome of a commit is not known");
-    let title = "The outcome is not known";
-    let detail = "The database went away while it was to keep this. It may have been changed or not: \
-                  look, then try again.";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    Problem::new(status, "outcome-unknown", title, detail)
-        .header(RETRY_AFTER, HeaderValue::from_static("5"))
-}
-
-/// What failed is for the log alone.
-fn internal(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(error = chain(error), "a request failed");
-    let detail =
-        "Something failed here; nothing was changed. The log has more under the request's id.";
-    Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "The service failed",
-        detail,
-    )
-}
-
-/// An error with all its sources, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

@@ -1,6 +1,7 @@
 //! Refusals: `application/problem+json` (RFC 9457) for everything, the framework's own included.
 
 mod drain;
+mod failures;
 mod mapping;
 mod middleware;
 mod responses;
