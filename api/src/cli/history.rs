@@ -66,7 +66,6 @@ pub async fn run(context: &Context, command: &HistoryCommand) -> Result<(), CliE
 
 async fn restore(context: &Context, import: Uuid, owner: &OwnerKey) -> Result<(), CliError> {
     let state = context.state().await?;
-    state.anchors.reload().await?;
     let restoring = state.importer.restore(owner, import, context.actor());
     let record = Box::pin(restoring).await?;
     let words = line(&record);

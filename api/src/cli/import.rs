@@ -81,7 +81,6 @@ async fn remote(args: &ImportArgs, server: &str, key: &str) -> Result<Value, Cli
 
 async fn local(context: &Context, args: &ImportArgs) -> Result<Value, CliError> {
     let state = context.state().await?;
-    state.anchors.reload().await?;
     state
         .store
         .owner(&args.owner)

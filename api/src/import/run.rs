@@ -247,6 +247,9 @@ impl Importer {
         draft: &Draft,
     ) -> Result<Manifest<File>, ImportError> {
         let spool = self.spool.file().map_err(ImportError::Disk)?;
+        // An upstream CA that was installed or taken away by another process counts at once: the
+        // watch comes by once a second only.
+        self.anchors.reload().await?;
         let (anchors, owner, draft) = (self.anchors.current(), owner.clone(), draft.clone());
         let (limits, http, forced) = (self.limits.clone(), self.http_cdn, self.forced_signature);
         let verified = tokio::task::spawn_blocking(move || {

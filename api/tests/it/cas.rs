@@ -1,14 +1,14 @@
 //! The CA later: added, removed, renewed, renamed, in the directory and over REST.
 
-use portolan_domain::build::Validity;
-use portolan_storage::both_engines;
+use portolan_domain::{build::Validity, trust::AnchorSettings};
+use portolan_storage::{StoredCa, both_engines};
 use reqwest::Method;
 use serde_json::{Value, json};
 use time::Duration;
 
 use super::{
     manifests::{self, CA, STRANGER},
-    support::{TestApp, eventually, now},
+    support::{TestApp, by, eventually, now},
 };
 
 async fn ca_of(app: &TestApp) -> Value {
@@ -44,6 +44,27 @@ both_engines! {
         let missing = ca_of(&app).await;
         assert_eq!(missing["filename"], "late.pem");
         assert_eq!(missing["pem"], Value::Null);
+    }
+
+    async fn an_import_goes_by_the_cas_of_its_moment(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        app.owner("acme").await;
+        let import = || app.import("acme", manifests::manifest("acme", 1), "?force=MANIFEST_SAME");
+        let file = app.ca_dir.join("late.pem");
+        // Straight into directory and database, as another process does it: nothing tells this one.
+        std::fs::write(&file, CA.certificate_pem().unwrap()).unwrap();
+        assert_eq!(import().await.status, 200);
+        std::fs::remove_file(&file).unwrap();
+        import().await.assert_problem(409, "manifest-conflict");
+        let ca = StoredCa {
+            filename: "late.crt".parse().unwrap(),
+            pem: CA.certificate_pem().unwrap(),
+            settings: AnchorSettings::default(),
+        };
+        app.state.store.add_upstream_ca(&ca, &by()).await.unwrap();
+        assert_eq!(import().await.status, 200);
+        app.state.store.remove_upstream_ca(&ca.filename, &by()).await.unwrap();
+        import().await.assert_problem(409, "manifest-conflict");
     }
 
     async fn a_renewed_certificate_of_the_same_key_is_the_same_ca(database: TestDatabase) {
