@@ -34,8 +34,8 @@ fmt: ## Format the code
 openapi: ## Write openapi/openapi.json again
 	$(CARGO) run --quiet -p portolan-openapi
 
-fuzz: ## Fuzz the archive reader and the manifest's JSON, five minutes each
-	cd domain/fuzz && for target in archive manifest_json; do \
+fuzz: ## Fuzz what reads untrusted bytes, five minutes for each target
+	cd domain/fuzz && for target in archive manifest_json ostree edge_uri; do \
 	  mkdir -p corpus/$$target && $(CARGO) fuzz run --sanitizer none $$target corpus/$$target seeds/$$target -- \
 	    -max_total_time=300 -max_len=65536 -rss_limit_mb=1024 -timeout=20 || exit 1; done
 

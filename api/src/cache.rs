@@ -23,7 +23,12 @@ use portolan_domain::{
 use portolan_storage::{EntitlementAnswer, StorageError, Store};
 
 use crate::{
-    anchors::AnchorStore, clock::Clock, patience::patiently, pulse::Pulse, view::finish_answer,
+    anchors::AnchorStore,
+    clock::Clock,
+    patience::patiently,
+    pulse::Pulse,
+    signed_urls::OwnerSigner,
+    view::{EdgeFacts, finish_answer},
 };
 
 /// How long an answer is believed without asking again.
@@ -52,6 +57,10 @@ pub struct Finished {
     pub json: Bytes,
     /// `upstream_cert`; none where the manifest had no certificate.
     pub text: Option<Bytes>,
+    /// What signs URLs for the owner; none where nothing does.
+    pub signer: Option<Arc<OwnerSigner>>,
+    /// What an edge reads in headers.
+    pub edge: EdgeFacts,
 }
 
 /// An answer, and whether it comes from memory because the database is away.

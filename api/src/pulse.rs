@@ -1,14 +1,18 @@
-//! Whether the database is there, and whether credentials have changed: asked four times a second over
-//! a connection of its own, so that a flood of requests cannot keep this node from learning of a
-//! revocation. While it beats, what memory has of credentials is right and costs no query.
+//! Whether the database is there, and whether credentials, signing keys or revocations have changed: asked
+//! four times a second over a connection of its own, so that a flood of requests cannot keep this node
+//! from learning of a revocation. While it beats, what memory has of credentials is right and costs no
+//! query.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use portolan_storage::{StorageError, Store};
-use tokio::{sync::Notify, time::timeout};
+use portolan_storage::{Generations, StorageError, Store};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 use crate::server::close;
 
@@ -25,22 +29,25 @@ pub struct Pulse(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    last: Mutex<Option<Beat>>,
     /// When a question of somebody else's failed.
     failed: Mutex<Option<Instant>>,
     stop: Notify,
+    /// What was heard last, for those who act on a change. None before the first beat.
+    told: watch::Sender<Option<Beat>>,
 }
 
-#[derive(Clone, Copy)]
-struct Beat {
-    generation: i64,
-    /// Before the question, so that an answer is never taken for newer than it is.
-    asked: Instant,
+/// What the database said.
+#[derive(Debug, Clone, Copy)]
+pub struct Beat {
+    /// How often what nodes keep in memory has changed.
+    pub generations: Generations,
+    /// When it was asked: before the question, so that an answer is never taken for newer than it is.
+    pub asked: Instant,
 }
 
 impl Pulse {
     fn last(&self) -> Option<Beat> {
-        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.told.borrow()
     }
 
     /// A question failed: while the pulse is silent too, others need not try for a moment.
@@ -61,7 +68,13 @@ impl Pulse {
     #[must_use]
     pub fn generation(&self) -> Option<i64> {
         let beat = self.last()?;
-        (beat.asked.elapsed() < BELIEVED).then_some(beat.generation)
+        (beat.asked.elapsed() < BELIEVED).then_some(beat.generations.credentials)
+    }
+
+    /// Each beat, as it is heard; none before the first.
+    #[must_use]
+    pub fn beats(&self) -> watch::Receiver<Option<Beat>> {
+        self.0.told.subscribe()
     }
 
     /// For how long nothing was heard of the database; none where nothing ever was.
@@ -87,9 +100,8 @@ impl Pulse {
             }
             let asked = Instant::now();
             match timeout(PATIENCE, ask(&store, &mut connection)).await {
-                Ok(Ok(generation)) => {
-                    let beat = Some(Beat { generation, asked });
-                    *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = beat;
+                Ok(Ok(generations)) => {
+                    self.0.told.send_replace(Some(Beat { generations, asked }));
                 }
                 // A connection in the middle of a question is of no use for the next one.
                 Ok(Err(_)) | Err(_) => connection = None,
@@ -101,11 +113,11 @@ impl Pulse {
     }
 }
 
-async fn ask(store: &Store, connection: &mut Option<Store>) -> Result<i64, StorageError> {
+async fn ask(store: &Store, connection: &mut Option<Store>) -> Result<Generations, StorageError> {
     let open = match connection.take() {
         Some(open) => open,
         None => store.on_its_own().await?,
     };
-    let generation = connection.insert(open).credentials_generation().await?;
-    Ok(generation)
+    let generations = connection.insert(open).generations().await?;
+    Ok(generations)
 }

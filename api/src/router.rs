@@ -31,7 +31,7 @@ use crate::{
     ),
     servers((url = "/", description = "This service.")),
     security(("api_key" = [])),
-    modifiers(&ApiKeyScheme),
+    modifiers(&Schemes),
     tags(
         (name = "entitlements", description = "What content proxies ask."),
         (name = "imports", description = "Manifests coming in."),
@@ -39,7 +39,11 @@ use crate::{
         (name = "exports", description = "Manifests going out, and the CAs that sign them."),
         (name = "owners", description = "The tenants."),
         (name = "CDNs", description = "Where content is."),
+        (name = "repositories", description = "OSTree repositories: which ref a commit is of."),
+        (name = "edges", description = "What CDNs and proxies ask before they hand out a file."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
+        (name = "grants", description = "Which user may have which refs."),
+        (name = "tokens", description = "Tokens, and the keys that verify them."),
         (name = "audit", description = "Who did what."),
         (name = "monitoring", description = "What ends soon, and figures."),
         (name = "service", description = "The service itself."),
@@ -47,9 +51,9 @@ use crate::{
 )]
 struct Document;
 
-struct ApiKeyScheme;
+struct Schemes;
 
-impl Modify for ApiKeyScheme {
+impl Modify for Schemes {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
@@ -57,6 +61,13 @@ impl Modify for ApiKeyScheme {
             .description(Some("An API key, made with `portolan key create`."));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::Http(scheme.build()));
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(
+                "A token, made with `portolan token create` or by flat-manager.",
+            ));
+        components.add_security_scheme("token", SecurityScheme::Http(token.build()));
     }
 }
 
@@ -84,7 +95,16 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::upstream_cas::router())
         .merge(routes::cdns::router())
         .merge(routes::owner_cdn::router())
+        .merge(routes::signed_urls::router())
         .merge(routes::entitlements::router())
+        .merge(routes::repos::router())
+        .merge(routes::grants::router())
+        .merge(routes::ref_tokens::router())
+        .merge(routes::tokens::router())
+        .merge(routes::oauth::router())
+        .merge(routes::revocations::router())
+        .merge(routes::well_known::router())
+        .merge(routes::edge::router())
         .merge(routes::audit::router())
         .merge(routes::expirations::router())
         .merge(routes::metrics::router())
@@ -94,7 +114,16 @@ fn routes() -> OpenApiRouter<AppState> {
 /// The OpenAPI document. It needs no database and no configuration.
 #[must_use]
 pub fn document() -> openapi::OpenApi {
-    routes().into_openapi()
+    named(routes().into_openapi())
+}
+
+/// A path's rest is `{*rest}` to the router; a document's reader knows `{rest}` alone.
+fn named(mut document: openapi::OpenApi) -> openapi::OpenApi {
+    let paths = std::mem::take(&mut document.paths.paths).into_iter();
+    document.paths.paths = paths
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
+    document
 }
 
 /// The whole service: every route at the root and again under each compatible prefix.
@@ -105,7 +134,7 @@ pub fn router(state: AppState) -> Router {
         let spoken = Extension(Dialect::Candlepin);
         service = service.nest(prefix, routes.clone().layer(spoken));
     }
-    let docs = SwaggerUi::new("/docs").url("/docs/openapi.json", document);
+    let docs = SwaggerUi::new("/docs").url("/docs/openapi.json", named(document));
     service
         .merge(routes)
         .merge(docs)

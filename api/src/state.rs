@@ -12,12 +12,15 @@ use crate::{
     cdn_check::CdnChecker,
     clock::Clock,
     config::Config,
+    edge::Edges,
     expiry::Expirations,
     export::{Exporter, SigningCas},
     import::Importer,
     jobs::Jobs,
     metrics::Metrics,
     pulse::Pulse,
+    ref_tokens::Authority,
+    tokens::{Revocations, Tokens},
     webhook::Webhook,
 };
 
@@ -48,8 +51,14 @@ pub struct AppState {
     pub exporter: Exporter,
     /// The CAs that sign them.
     pub signing: SigningCas,
+    /// Signs and verifies tokens.
+    pub tokens: Tokens,
+    /// Says who may have which ref.
+    pub authority: Authority,
     /// Answers of `cdn_info`.
     pub cache: EntitlementCache,
+    /// Repositories and commits, as edges ask for them.
+    pub edges: Edges,
     /// Looks at CDNs.
     pub cdn_checker: CdnChecker,
     /// What ends when.
@@ -90,13 +99,22 @@ impl AppState {
         let cache =
             EntitlementCache::new(store.clone(), anchors.clone(), clock.clone(), pulse.clone());
         let jobs = Jobs::new(&store, &importer, &cache, &clock, &config);
+        let tokens = Tokens::new(
+            store.clone(),
+            clock.clone(),
+            config.issuer(),
+            Revocations::new(store.clone(), clock.clone()),
+        );
         let expirations = Expirations::new(store.clone(), anchors.clone());
         Ok(Self {
             keyring: Keyring::new(store.clone(), pulse.clone()),
+            edges: Edges::new(store.clone(), pulse.clone()),
             pulse: pulse.clone(),
             gate: Gate::new(&config.access),
             nonces: Arc::default(),
             audit: Audit::new(store.clone(), clock.clone()),
+            authority: Authority::new(&config.tokens, store.clone(), clock.clone())?,
+            tokens,
             cache,
             jobs,
             cdn_checker: CdnChecker::new(&config.cdn, anchors.clone(), clock.clone()),

@@ -13,7 +13,7 @@ use crate::{problem::Problem, state::AppState};
 
 /// The routes without a time limit: an upload has one of its own, the import behind it is worth waiting
 /// for (so is undoing one), and who waits for a job says how long.
-const UNLIMITED: [(Method, &str); 7] = [
+const UNLIMITED: [(Method, &str); 9] = [
     (Method::POST, "/owners/{owner_key}/imports"),
     (Method::POST, "/owners/{owner_key}/imports/async"),
     (
@@ -23,6 +23,8 @@ const UNLIMITED: [(Method, &str); 7] = [
     (Method::GET, "/jobs/{job_id}"),
     (Method::DELETE, "/owners/{owner_key}/imports"),
     (Method::POST, "/owners/{owner_key}/entitlements/batch"),
+    (Method::POST, "/owners/{owner_key}/grants/batch"),
+    (Method::PUT, "/repos/{repo}/commits"),
     (Method::POST, "/owners/{owner_key}/exports"),
 ];
 

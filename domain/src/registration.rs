@@ -4,7 +4,10 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::ids::{EntitlementId, PoolId};
+use crate::{
+    ids::{EntitlementId, PoolId},
+    lines::{FromLine, LineFault, read_object},
+};
 
 /// Where a downstream entitlement comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,26 +49,6 @@ pub struct Registration {
     pub source: Source,
 }
 
-/// Bytes of a line of a batch at most. The longest that says something has some 300.
-pub const LONGEST_LINE: usize = 4096;
-
-/// Why a line of a batch is no registration.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum LineFault {
-    /// It has more bytes than a line may have.
-    #[error("it is longer than {LONGEST_LINE} bytes")]
-    TooLong,
-    /// It is JSON, and no object.
-    #[error(r#"it is no JSON object such as {{"id":"…","poolId":"…"}}"#)]
-    NoObject,
-    /// It is no JSON, has another field, or an id that is none.
-    #[error("{0}")]
-    Json(String),
-    /// It names two sources.
-    #[error(transparent)]
-    TwoSources(#[from] TwoSources),
-}
-
 #[derive(Deserialize)]
 // A misspelt poolId would register the entitlement for the owner as a whole.
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -75,28 +58,17 @@ struct Line {
     upstream_entitlement_id: Option<EntitlementId>,
 }
 
-impl Registration {
-    /// Reads a line of a batch.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn from_line(line: &[u8]) -> Result<Self, LineFault> {
-        if line.len() > LONGEST_LINE {
-            return Err(LineFault::TooLong);
-        }
-        // Serde takes a list for an object, too, field by field.
-        if line.trim_ascii_start().first() != Some(&b'{') {
-            return Err(LineFault::NoObject);
-        }
-        let line: Line = serde_json::from_slice(line).map_err(|error| {
-            // "at line 1": the line of a batch is counted by whoever reads the batch.
-            let text = error.to_string();
-            let words = text.rsplit_once(" at line ").map(|(words, _)| words);
-            LineFault::Json(words.unwrap_or(&text).to_owned())
-        })?;
+impl FromLine for Registration {
+    /// The longest that says something has some 300 bytes.
+    const LONGEST: usize = 4096;
+    const EXAMPLE: &'static str = r#"{"id":"…","poolId":"…"}"#;
+
+    fn from_line(line: &[u8]) -> Result<Self, LineFault> {
+        let line: Line = read_object::<Self, _>(line)?;
+        let source = Source::of(line.pool_id, line.upstream_entitlement_id);
         Ok(Self {
             id: line.id,
-            source: Source::of(line.pool_id, line.upstream_entitlement_id)?,
+            source: source.map_err(|why| LineFault::Other(why.to_string()))?,
         })
     }
 }
@@ -121,7 +93,7 @@ mod tests {
         );
         assert_eq!(source(r#"{"id":"a"}"#), Ok(Source::Owner));
         let both = source(r#"{"id":"a","poolId":"p","upstreamEntitlementId":"e"}"#);
-        assert_eq!(both, Err(LineFault::TwoSources(TwoSources)));
+        assert_eq!(both, Err(LineFault::Other(TwoSources.to_string())));
     }
 
     #[test]
@@ -134,7 +106,11 @@ mod tests {
             "x",
             "\u{feff}{\"id\":\"a\"}",
         ] {
-            assert_eq!(source(line), Err(LineFault::NoObject), "{line}");
+            assert_eq!(
+                source(line),
+                Err(LineFault::NoObject(Registration::EXAMPLE)),
+                "{line}"
+            );
         }
         for (line, why) in [
             (r#"{"poolId":"p"}"#, "missing field `id`"),
@@ -154,7 +130,10 @@ mod tests {
             }
         }
         assert!(Registration::from_line(b"{\"id\":\"\xff\"}").is_err());
-        let long = format!("{{\"id\":\"a\"{}}}", " ".repeat(LONGEST_LINE));
-        assert_eq!(source(&long), Err(LineFault::TooLong));
+        let long = format!("{{\"id\":\"a\"{}}}", " ".repeat(Registration::LONGEST));
+        assert_eq!(
+            source(&long),
+            Err(LineFault::TooLong(Registration::LONGEST))
+        );
     }
 }

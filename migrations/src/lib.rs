@@ -12,6 +12,11 @@ mod m20261125_000006_cdns;
 mod m20261125_000007_jobs;
 mod m20261125_000008_signing_keys;
 mod m20261125_000009_expiry;
+mod m20261126_000010_tokens;
+mod m20261126_000011_revocations;
+mod m20261126_000012_grants;
+mod m20261126_000013_repos;
+mod m20261126_000014_signing_profiles;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -31,6 +36,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_jobs::Migration),
             Box::new(m20261125_000008_signing_keys::Migration),
             Box::new(m20261125_000009_expiry::Migration),
+            Box::new(m20261126_000010_tokens::Migration),
+            Box::new(m20261126_000011_revocations::Migration),
+            Box::new(m20261126_000012_grants::Migration),
+            Box::new(m20261126_000013_repos::Migration),
+            Box::new(m20261126_000014_signing_profiles::Migration),
         ]
     }
 }

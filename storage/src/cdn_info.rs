@@ -1,32 +1,21 @@
 //! What a proxy asks for every content request: where, with which CA, with which certificate.
 
 use portolan_domain::{
-    cdn_url::{CdnUrl, DEFAULT_CDN_URL},
     ids::{EntitlementId, OwnerKey},
     secret::PrivateKeyPem,
 };
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::EntityTrait;
 use time::OffsetDateTime;
 
 use crate::{
-    entity::{cdns, downstream_entitlements, entitlements, owners, upstream_consumers},
+    cdn_signing::CdnSigner,
+    entity::{downstream_entitlements, entitlements, owners, upstream_consumers},
     error::{Result, StorageError},
-    owner_cdn::Said,
+    resolve_cdn::{CdnAnswer, resolve_signing_cdn},
     seal::{Place, SealingKey},
     store::Store,
     upstream_consumers::{RecordedCa, recorded_ca},
 };
-
-/// Where content is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CdnAnswer {
-    /// The URL, as it was given.
-    pub url: String,
-    /// The label, where the owner's setting or its import named one.
-    pub label: Option<String>,
-    /// The CDN's own certificate, where the operator set one: it counts over the recorded CA.
-    pub certificate: Option<String>,
-}
 
 /// A certificate with its key, byte for byte as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +51,8 @@ pub struct EntitlementAnswer {
     pub ca: Option<RecordedCa>,
     /// The upstream certificate; none where the manifest had none.
     pub certificate: Option<StoredCertificate>,
+    /// What signs URLs of this CDN for the owner, where something does.
+    pub signer: Option<CdnSigner>,
 }
 
 /// Of whom an answer is: who asked for what, and which upstream entitlement is behind it.
@@ -154,13 +145,19 @@ impl Store {
             .one(&self.database)
             .await?
             .ok_or_else(|| StorageError::WithoutImport(key.clone()))?;
+        let (cdn, profile) = resolve_signing_cdn(&self.database, &owner, Some(&consumer)).await?;
+        let signer = match profile {
+            Some(profile) => self.owner_signer(&owner, &profile).await?,
+            None => None,
+        };
         Ok(EntitlementAnswer {
             id,
             owner: key,
             pool_id: upstream.as_ref().map(|row| row.pool_id.clone()),
             upstream_id: upstream.as_ref().map(|row| row.id.clone()),
             consumer_uuid: consumer.uuid.clone(),
-            cdn: resolve_cdn(&self.database, &owner, Some(&consumer)).await?,
+            cdn,
+            signer,
             ca: recorded_ca(&consumer)?,
             certificate: match upstream {
                 Some(row) => self.certificate(&owner, row)?,
@@ -176,13 +173,6 @@ impl Store {
     ) -> Result<Option<StoredCertificate>> {
         unsealed(&self.data_key(owner)?, row)
     }
-}
-
-/// The operator's CDNs, and this owner's own.
-pub(crate) fn counts_for(owner: i64) -> Condition {
-    Condition::any()
-        .add(cdns::Column::OwnerId.is_null())
-        .add(cdns::Column::OwnerId.eq(owner))
 }
 
 /// The certificate of an entitlement, its key unsealed by the data key of its owner.
@@ -219,63 +209,4 @@ pub(crate) fn unsealed(
         cert,
         key,
     }))
-}
-
-/// The CDN of this label that counts for an owner: the operator's, else the manifest's.
-pub(crate) async fn find_cdn(
-    connection: &impl ConnectionTrait,
-    owner: i64,
-    label: &str,
-) -> Result<Option<cdns::Model>> {
-    let found = cdns::Entity::find()
-        .filter(cdns::Column::Label.eq(label))
-        .filter(counts_for(owner))
-        .all(connection)
-        .await?;
-    let operators = found.iter().position(|cdn| cdn.owner_id.is_none());
-    Ok(found.into_iter().nth(operators.unwrap_or(0)))
-}
-
-/// Where an owner's content is now: the one place that decides it. A URL that was given counts; else the label is followed; else
-/// the default. The operator's CDN of the label, or else of the URL, may bring its own certificate.
-pub(crate) async fn resolve_cdn(
-    connection: &impl ConnectionTrait,
-    owner: &owners::Model,
-    consumer: Option<&upstream_consumers::Model>,
-) -> Result<CdnAnswer> {
-    let said = Said::about(owner, consumer);
-    let labelled = match &said.label {
-        Some(label) => find_cdn(connection, owner.id, label).await?,
-        None => None,
-    };
-    let followed = labelled.as_ref().map(|cdn| cdn.url.clone());
-    let url = said.url.or(followed);
-    let url = url.unwrap_or_else(|| DEFAULT_CDN_URL.to_owned());
-    let operators = labelled.filter(|cdn| cdn.owner_id.is_none());
-    let certificate = match operators.and_then(|cdn| cdn.certificate) {
-        Some(certificate) => Some(certificate),
-        None => certificate_of_url(connection, &url).await?,
-    };
-    Ok(CdnAnswer {
-        url,
-        label: said.label,
-        certificate,
-    })
-}
-
-async fn certificate_of_url(
-    connection: &impl ConnectionTrait,
-    url: &str,
-) -> Result<Option<String>> {
-    let Ok(url) = CdnUrl::from_stored(url) else {
-        return Ok(None);
-    };
-    let found = cdns::Entity::find()
-        .filter(cdns::Column::NormalizedUrl.eq(url.normalized()))
-        .filter(cdns::Column::OwnerId.is_null())
-        .filter(cdns::Column::Certificate.is_not_null())
-        .order_by_asc(cdns::Column::Label)
-        .one(connection)
-        .await?;
-    Ok(found.and_then(|cdn| cdn.certificate))
 }

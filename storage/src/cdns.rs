@@ -2,19 +2,21 @@
 
 use portolan_domain::{cdn_url::CdnUrl, ids::CdnLabel, trust::CertificateBundle};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, NotSet, QueryFilter, QueryOrder,
-    QuerySelect, Select, Set, sea_query::LockType,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, NotSet,
+    QueryFilter, QueryOrder, QuerySelect, Select, Set, sea_query::LockType,
 };
 use time::OffsetDateTime;
 
 use crate::{
-    audit::Actor,
+    audit::{Actor, Event},
+    cdn_signing::{CdnSigning, SigningChange, signings},
     entity::cdns,
     error::{Result, StorageError, is_duplicate},
     generation::cdns_changed,
     owner_cdn::refuse_while_followed,
     store::{Page, Store},
     times,
+    write::WriteTransaction,
 };
 
 /// A CDN of the operator.
@@ -30,6 +32,8 @@ pub struct Cdn {
     pub url: String,
     /// Its own certificates, PEM: they count over the CA that verified a manifest.
     pub certificate: Option<String>,
+    /// How its URLs are signed, where they are.
+    pub signing: Option<CdnSigning>,
     /// When it was created.
     pub created_at: Option<OffsetDateTime>,
     /// When it was changed last.
@@ -47,6 +51,8 @@ pub struct NewCdn {
     pub url: CdnUrl,
     /// Its own certificates.
     pub certificate: Option<CertificateBundle>,
+    /// How its URLs are signed.
+    pub signing: Option<SigningChange>,
 }
 
 /// What is to change of a CDN; what is none stays as it is.
@@ -58,6 +64,8 @@ pub struct CdnChange {
     pub url: Option<CdnUrl>,
     /// Its own certificates.
     pub certificate: Option<Option<CertificateBundle>>,
+    /// How its URLs are signed.
+    pub signing: Option<Option<SigningChange>>,
 }
 
 impl Store {
@@ -71,8 +79,11 @@ impl Store {
             query = query.filter(cdns::Column::Label.gt(after));
         }
         let rows = query.limit(limit + 1).all(&self.database).await?;
-        let cdns: Result<Vec<_>> = rows.into_iter().map(from_row).collect();
-        Ok(Page::of(cdns?, limit))
+        let page = Page::of(rows, limit);
+        Ok(Page {
+            items: shown(&self.database, page.items).await?,
+            more: page.more,
+        })
     }
 
     /// The operator's CDN of this label.
@@ -81,13 +92,14 @@ impl Store {
     /// [`StorageError::NotFound`].
     pub async fn cdn(&self, label: &CdnLabel) -> Result<Cdn> {
         let row = of_label(label).one(&self.database).await?;
-        from_row(row.ok_or_else(|| not_found(label))?)
+        shown_one(&self.database, row.ok_or_else(|| not_found(label))?).await
     }
 
     /// Creates a CDN. Owners that named its label before follow it from now on.
     ///
     /// # Errors
-    /// [`StorageError::Taken`] where the operator has one of this label.
+    /// [`StorageError::Taken`] where the operator has one of this label; [`StorageError::CdnSigning`]
+    /// where nothing could be signed so.
     pub async fn create_cdn(&self, new: &NewCdn, by: &Actor) -> Result<Cdn> {
         let (transaction, now) = (self.write().await?, Some(times::kept(by.at)));
         let row = cdns::ActiveModel {
@@ -101,25 +113,28 @@ impl Store {
             created_at: Set(now),
             updated_at: Set(now),
         };
-        match row.insert(&*transaction).await {
-            Ok(row) => {
-                cdns_changed(&transaction).await?;
-                let event = by.did("cdn.create").on(new.label.as_str());
-                transaction.commit(event.detail(row.url.as_str())).await?;
-                from_row(row)
+        let row = row.insert(&*transaction).await.map_err(|error| {
+            if is_duplicate(&error) {
+                let (what, name) = ("CDN", new.label.to_string());
+                return StorageError::Taken { what, name };
             }
-            Err(error) if is_duplicate(&error) => Err(StorageError::Taken {
-                what: "CDN",
-                name: new.label.to_string(),
-            }),
-            Err(error) => Err(error.into()),
-        }
+            error.into()
+        })?;
+        let signing = match &new.signing {
+            Some(signing) => {
+                self.set_signing(&transaction, &row, Some(signing), by)
+                    .await?
+            }
+            None => None,
+        };
+        let event = by.did("cdn.create").on(new.label.as_str());
+        finish(transaction, row, event, signing).await
     }
 
     /// Changes a CDN, and with it the answers of every owner that follows it.
     ///
     /// # Errors
-    /// [`StorageError::NotFound`].
+    /// [`StorageError::NotFound`]; [`StorageError::CdnSigning`] where nothing could be signed so.
     pub async fn update_cdn(
         &self,
         label: &CdnLabel,
@@ -142,10 +157,15 @@ impl Store {
         }
         row.updated_at = Set(Some(times::kept(by.at)));
         let row = row.update(&*transaction).await?;
-        cdns_changed(&transaction).await?;
+        let signing = match &change.signing {
+            Some(signing) => {
+                self.set_signing(&transaction, &row, signing.as_ref(), by)
+                    .await?
+            }
+            None => None,
+        };
         let event = by.did("cdn.update").on(label.as_str());
-        transaction.commit(event.detail(row.url.as_str())).await?;
-        from_row(row)
+        finish(transaction, row, event, signing).await
     }
 
     /// Deletes a CDN; says whether there was one.
@@ -170,6 +190,21 @@ impl Store {
     }
 }
 
+/// What ends every change of a CDN: the word to all nodes, and the audit log.
+async fn finish(
+    transaction: WriteTransaction,
+    row: cdns::Model,
+    event: Event,
+    signing: Option<Event>,
+) -> Result<Cdn> {
+    cdns_changed(&transaction).await?;
+    let event = event.detail(row.url.as_str());
+    let cdn = shown_one(&*transaction, row).await?;
+    let events = [event].into_iter().chain(signing);
+    transaction.commit_all(events.collect()).await?;
+    Ok(cdn)
+}
+
 fn operators() -> Select<cdns::Entity> {
     cdns::Entity::find().filter(cdns::Column::OwnerId.is_null())
 }
@@ -189,7 +224,22 @@ pub(crate) fn not_found(label: &CdnLabel) -> StorageError {
     }
 }
 
-fn from_row(row: cdns::Model) -> Result<Cdn> {
+async fn shown_one(connection: &impl ConnectionTrait, row: cdns::Model) -> Result<Cdn> {
+    let signing = signings(connection, &[row.id]).await?.remove(&row.id);
+    from_row(row, signing)
+}
+
+async fn shown(connection: &impl ConnectionTrait, rows: Vec<cdns::Model>) -> Result<Vec<Cdn>> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut signings = signings(connection, &ids).await?;
+    let cdns = rows.into_iter().map(|row| {
+        let signing = signings.remove(&row.id);
+        from_row(row, signing)
+    });
+    cdns.collect()
+}
+
+fn from_row(row: cdns::Model, signing: Option<CdnSigning>) -> Result<Cdn> {
     let corrupt = |_| StorageError::Corrupt {
         table: "cdns",
         column: "label",
@@ -201,6 +251,7 @@ fn from_row(row: cdns::Model) -> Result<Cdn> {
         name: row.name,
         url: row.url,
         certificate: row.certificate,
+        signing,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })

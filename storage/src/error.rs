@@ -2,12 +2,13 @@
 
 use portolan_domain::{
     conflict::Conflict,
-    ids::{ConsumerUuid, EntitlementId, OwnerKey},
+    ids::{CollectionId, ConsumerUuid, EntitlementId, OwnerKey, RepoName},
+    signed_url::InvalidProfile,
 };
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, SqlxError};
 use thiserror::Error;
 
-use crate::downstream::LineRefusal;
+use crate::batch::LineRefusal;
 
 /// A verb that was not carried out. Nothing of it is stored.
 #[derive(Debug, Error)]
@@ -47,6 +48,15 @@ pub enum StorageError {
     /// An entitlement id is taken. Nothing forces this.
     #[error("the entitlement id {0} is in use here already")]
     EntitlementIdInUse(EntitlementId),
+    /// The name is another owner's repository's.
+    #[error("the repository {0} is another owner's")]
+    RepoInUse(RepoName),
+    /// The collection is another owner's.
+    #[error("the collection {0} is in repositories of another owner")]
+    CollectionInUse(CollectionId),
+    /// No repository of the owner has the collection: it grants nothing of it.
+    #[error("the collection {0} is in no repository of this owner")]
+    CollectionNotOwned(CollectionId),
     /// The owner has this many jobs that are still to be done, and may not have more.
     #[error("the owner has {0} jobs that are still to be done; no more are taken")]
     TooManyJobs(u64),
@@ -70,6 +80,9 @@ pub enum StorageError {
     /// A manifest brought this entitlement, so only a manifest takes it away.
     #[error("the entitlement {0} came with a manifest")]
     EntitlementIsUpstream(EntitlementId),
+    /// Nothing could be signed as a CDN's profile says.
+    #[error("signing: {0}")]
+    CdnSigning(#[from] InvalidProfile),
     /// The owner has imported nothing, or its import was undone.
     #[error("the owner {0} has imported nothing")]
     WithoutImport(OwnerKey),

@@ -14,8 +14,23 @@ use crate::{
 
 /// Grows with every credential that is made or revoked.
 const CREDENTIALS: &str = "credentials";
+/// Grows with every change of the keys that sign tokens.
+const SIGNING_KEYS: &str = "signing-keys";
+/// The number of the last revocation.
+const REVOCATIONS: &str = "revocations";
 /// Grows with every change of the operator's CDNs, which are part of many owners' answers.
 const CDNS: &str = "cdns";
+
+/// How often what nodes keep in memory has changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Generations {
+    /// Credentials.
+    pub credentials: i64,
+    /// Keys that sign tokens.
+    pub signing_keys: i64,
+    /// Revocations: the number of the last one.
+    pub revocations: i64,
+}
 
 impl Store {
     /// The same store over one connection of its own, for a task that must not wait behind requests.
@@ -31,20 +46,24 @@ impl Store {
         })
     }
 
-    /// How often credentials have changed.
+    /// How often what nodes keep in memory has changed, in one question.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn credentials_generation(&self) -> Result<i64> {
-        let row = generations::Entity::find_by_id(CREDENTIALS)
-            .one(&self.database)
+    pub async fn generations(&self) -> Result<Generations> {
+        let rows = generations::Entity::find()
+            .filter(generations::Column::Name.is_in([CREDENTIALS, SIGNING_KEYS, REVOCATIONS]))
+            .all(&self.database)
             .await?;
-        row.map(|row| row.value)
-            .ok_or_else(|| StorageError::Corrupt {
-                table: "generations",
-                column: "name",
-                row: CREDENTIALS.to_owned(),
-            })
+        let value = |name: &str| {
+            let row = rows.iter().find(|row| row.name == name);
+            row.map(|row| row.value).ok_or_else(|| missing(name))
+        };
+        Ok(Generations {
+            credentials: value(CREDENTIALS)?,
+            signing_keys: value(SIGNING_KEYS)?,
+            revocations: value(REVOCATIONS)?,
+        })
     }
 }
 
@@ -53,17 +72,50 @@ pub(crate) async fn credentials_changed(transaction: &DatabaseTransaction) -> Re
     changed(transaction, CREDENTIALS).await
 }
 
+/// Tells every node that keys that sign tokens have changed. Of two that change them at once, the second
+/// waits here for the first.
+pub(crate) async fn signing_keys_changed(transaction: &DatabaseTransaction) -> Result<()> {
+    changed(transaction, SIGNING_KEYS).await
+}
+
 /// Tells every node that the operator's CDNs have changed.
 pub(crate) async fn cdns_changed(transaction: &DatabaseTransaction) -> Result<()> {
     changed(transaction, CDNS).await
 }
 
+/// Takes the numbers of so many new revocations, and answers the first of them; every node is told. Whoever
+/// revokes at the same time waits here until this transaction ends, so that no node sees a number before
+/// those below it.
+pub(crate) async fn take_revocation_numbers(
+    transaction: &DatabaseTransaction,
+    count: i64,
+) -> Result<i64> {
+    grow(transaction, REVOCATIONS, count).await?;
+    let row = generations::Entity::find_by_id(REVOCATIONS)
+        .one(transaction)
+        .await?;
+    let last = row.ok_or_else(|| missing(REVOCATIONS))?.value;
+    Ok(last - count + 1)
+}
+
 async fn changed(transaction: &DatabaseTransaction, what: &str) -> Result<()> {
+    grow(transaction, what, 1).await
+}
+
+async fn grow(transaction: &DatabaseTransaction, what: &str, by: i64) -> Result<()> {
     let value = generations::Column::Value;
     generations::Entity::update_many()
-        .col_expr(value, Expr::col(value).add(1))
+        .col_expr(value, Expr::col(value).add(by))
         .filter(generations::Column::Name.eq(what))
         .exec(transaction)
         .await?;
     Ok(())
+}
+
+fn missing(name: &str) -> StorageError {
+    StorageError::Corrupt {
+        table: "generations",
+        column: "name",
+        row: name.to_owned(),
+    }
 }

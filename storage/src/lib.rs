@@ -17,7 +17,9 @@
 #![deny(missing_docs)]
 
 mod audit;
+mod batch;
 mod cdn_info;
+mod cdn_signing;
 mod cdns;
 mod credentials;
 mod downstream;
@@ -27,14 +29,19 @@ pub mod error;
 mod expirations;
 mod exports;
 mod generation;
+mod grants;
 mod ids;
 mod imports;
 mod instance;
+mod issued_tokens;
 mod jobs;
 mod master_key;
 mod outbox;
 mod owner_cdn;
 mod owners;
+mod repos;
+mod resolve_cdn;
+mod revocations;
 mod rotate;
 mod seal;
 mod signing_keys;
@@ -42,6 +49,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod times;
+mod token_keys;
 mod uploads;
 mod upstream_cas;
 mod upstream_consumers;
@@ -50,31 +58,39 @@ mod write;
 pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
-pub use cdn_info::{CdnAnswer, EntitlementAnswer, StoredCertificate};
+pub use batch::{BatchCounts, BatchLine, LineRefusal};
+pub use cdn_info::{EntitlementAnswer, StoredCertificate};
+pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
 };
 pub use downstream::{
-    BatchCounts, BatchLine, BatchTransaction, CertificateDates, EntitlementFilter, EntitlementKind,
-    LineRefusal, StoredEntitlement,
+    BatchTransaction, CertificateDates, EntitlementFilter, EntitlementKind, StoredEntitlement,
 };
 pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
+pub use generation::Generations;
+pub use grants::GrantBatch;
 pub use imports::{
     ConsumerSnapshot, Draft, ImportRecord, ImportTransaction, Keep, KeptFile, Timings, Upload,
     VerificationSnapshot,
 };
+pub use issued_tokens::IssuedToken;
 pub use jobs::{Job, JobClaim, JobOutcome, JobRequest, JobState};
 pub use master_key::MasterKey;
 pub use outbox::{OutboxEvents, OutboxMessage, Postponed};
 pub use owner_cdn::{CdnSetting, CdnSource, OwnerCdn, OwnersCdn};
 pub use owners::Owner;
+pub use repos::{CommitSync, NewRepo, Repo};
+pub use resolve_cdn::CdnAnswer;
+pub use revocations::{KnownToken, NewRevocation, RevocationPage};
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
 pub use store::{Page, Store};
+pub use token_keys::{KeyListing, KeyState, KeyTurn, TokenKey, TokenKeys};
 pub use uploads::KeptUpload;
 pub use upstream_cas::StoredCa;
 pub use upstream_consumers::{RecordedCa, StoredConsumer};

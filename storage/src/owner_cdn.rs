@@ -12,10 +12,10 @@ use sea_orm::{
 
 use crate::{
     audit::{Actor, Event},
-    cdn_info::{CdnAnswer, counts_for, resolve_cdn},
     cdns::not_found,
     entity::{cdns, owners, upstream_consumers},
     error::{Result, StorageError},
+    resolve_cdn::{CdnAnswer, counts_for, resolve_cdn},
     store::{Store, owner_not_found},
     write::WriteTransaction,
 };

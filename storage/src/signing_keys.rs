@@ -1,5 +1,5 @@
-//! The keys that this instance signs with, sealed by its data key. Each has one algorithm and one
-//! purpose; of each there is one that signs.
+//! The keys that this instance signs manifests with, sealed by its data key. Each has one algorithm and
+//! one purpose; of each there is one that signs. Those of tokens are in `token_keys`.
 
 use portolan_domain::secret::PrivateKeyPem;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
@@ -22,7 +22,7 @@ pub enum SigningPurpose {
 }
 
 /// The state of the key of a purpose and algorithm that signs today.
-const ACTIVE: &str = "active";
+pub(crate) const ACTIVE: &str = "active";
 
 /// A new key.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl SigningPurpose {
     }
 }
 
-fn place(kid: &str) -> Place<'_> {
+pub(crate) fn place(kid: &str) -> Place<'_> {
     Place {
         table: "signing_keys",
         owner: 0,
@@ -68,7 +68,7 @@ fn place(kid: &str) -> Place<'_> {
     }
 }
 
-fn corrupt(column: &'static str, kid: &str) -> StorageError {
+pub(crate) fn corrupt(column: &'static str, kid: &str) -> StorageError {
     StorageError::Corrupt {
         table: "signing_keys",
         column,

@@ -11,10 +11,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 use time::OffsetDateTime;
 
 use crate::{
-    cdn_info::{CdnAnswer, resolve_cdn},
     entity::{owners, upstream_consumers},
     error::{Result, StorageError},
     imports::{ConsumerSnapshot, VerificationSnapshot},
+    resolve_cdn::{CdnAnswer, resolve_cdn},
     seal::{Place, SealingKey},
     store::Store,
 };

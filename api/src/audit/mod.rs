@@ -80,6 +80,16 @@ impl Audit {
         self.waiting().counts.add(what.of_owner(owner), by.at);
     }
 
+    /// URLs of a CDN were signed for somebody.
+    pub fn urls_signed(&self, by: &Actor, owner: Option<&OwnerKey>) {
+        let what = Counted::of(by, "signed-url.create", Outcome::Success);
+        let what = match owner {
+            Some(owner) => what.of_owner(owner),
+            None => what,
+        };
+        self.waiting().counts.add(what, by.at);
+    }
+
     /// Somebody showed a credential that does not count. Who it was is not known; from where, is.
     pub fn credential_failed(&self, address: Option<std::net::IpAddr>) {
         let nobody = Actor {

@@ -75,7 +75,8 @@ pub async fn authenticate(parts: &Parts, state: &AppState) -> Result<Caller, Pro
     Ok(Caller::new(known, by, trail))
 }
 
-fn address_of(parts: &Parts, state: &AppState) -> Option<IpAddr> {
+/// Where a request comes from, where that is known.
+pub(super) fn address_of(parts: &Parts, state: &AppState) -> Option<IpAddr> {
     let peer = parts.extensions.get::<Peer>()?;
     Some(client_address(
         peer,

@@ -30,6 +30,12 @@ pub struct Manager(pub Caller);
 pub struct Reader(pub Caller);
 /// `auditor`, `manager` or `admin`: who reads everything else.
 pub struct Viewer(pub Caller);
+/// `issuer`, or `admin`: who says who may have what, and gives tokens for it.
+pub struct Issuer(pub Caller);
+/// `issuer`, `proxy` or `admin`: who asks what a token says.
+pub struct Introspector(pub Caller);
+/// `issuer`, `auditor` or `admin`: who reads what issuers said.
+pub struct IssuerOrAuditor(pub Caller);
 /// `auditor` or `admin`: who reads what everybody did.
 pub struct Auditor(pub Caller);
 
@@ -67,6 +73,19 @@ impl Caller {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Lets the caller on to what belongs to no owner, and reaches over all.
+    ///
+    /// # Errors
+    /// 403, where it is bound to owners.
+    pub fn check_unbound(&self) -> Result<(), Problem> {
+        if self.only_owners().is_none() {
+            return Ok(());
+        }
+        let detail = "This credential is bound to owners, and tokens belong to none: this reaches over \
+                      those of all. Use one that is bound to no owner.";
+        Err(forbidden(detail))
     }
 }
 
@@ -112,4 +131,7 @@ by_role!(Admin, Admin);
 by_role!(Manager, Admin, Manager);
 by_role!(Reader, Admin, Manager, Proxy);
 by_role!(Viewer, Admin, Manager, Auditor);
+by_role!(Issuer, Admin, Issuer);
+by_role!(Introspector, Admin, Issuer, Proxy);
+by_role!(IssuerOrAuditor, Admin, Issuer, Auditor);
 by_role!(Auditor, Admin, Auditor);

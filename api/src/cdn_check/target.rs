@@ -124,6 +124,7 @@ mod tests {
             name: None,
             url: url.to_owned(),
             certificate: None,
+            signing: None,
             created_at: None,
             updated_at: None,
         };

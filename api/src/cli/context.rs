@@ -107,6 +107,7 @@ impl Context {
         let mut shown = self.config.clone();
         shown.database.url = Some(self.config.database.shown_url());
         shown.webhook.url = self.config.webhook.shown_url();
+        shown.tokens.webhook.url = self.config.tokens.webhook.shown_url();
         if self.json {
             let json = serde_json::to_string(&shown);
             return print_line(&json.map_err(|error| CliError::new(error.to_string()))?);

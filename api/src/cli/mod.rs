@@ -18,6 +18,7 @@ mod error;
 mod expirations;
 mod export;
 mod first_key;
+mod grant;
 mod history;
 mod import;
 mod job;
@@ -27,7 +28,10 @@ mod master_key;
 mod owner;
 mod plan;
 mod remote;
+mod repo;
 mod serve;
+mod signing_key;
+mod token;
 mod webhook;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
@@ -90,6 +94,9 @@ enum Command {
     /// Entitlements: those of manifests, and those that are registered here
     #[command(subcommand)]
     Entitlement(entitlement::EntitlementCommand),
+    /// Which user may have which refs
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
     /// Write a manifest of what an owner has imported, for an instance downstream
     Export(export::ExportArgs),
     /// Print the CAs that sign exports: an instance downstream installs them
@@ -106,9 +113,18 @@ enum Command {
     /// CDNs: where content is
     #[command(subcommand)]
     Cdn(cdn::CdnCommand),
+    /// OSTree repositories: which ref a commit is of
+    #[command(subcommand)]
+    Repo(repo::RepoCommand),
     /// API keys, OAuth consumers and client certificates: who may call
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The keys that sign tokens
+    #[command(subcommand)]
+    SigningKey(signing_key::SigningKeyCommand),
+    /// Tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// The master key, which seals all private keys in the database
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
@@ -201,13 +217,17 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Import(args) => import::run(context, &args).await,
         Command::History(command) => history::run(context, &command).await,
         Command::Entitlement(command) => entitlement::run(context, &command).await,
+        Command::Grant(command) => grant::run(context, &command).await,
         Command::Export(args) => export::run(context, &args).await,
         Command::SigningCa => export::signing_ca(context).await,
         Command::Manifest(command) => manifest::run(context, &command),
         Command::Owner(command) => owner::run(context, &command).await,
         Command::Ca(command) => ca::run(context, &command).await,
         Command::Cdn(command) => cdn::run(context, &command).await,
+        Command::Repo(command) => repo::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
+        Command::SigningKey(command) => signing_key::run(context, &command).await,
+        Command::Token(command) => token::run(context, &command).await,
         Command::Job(command) => job::run(context, &command).await,
         Command::Db(command) => db::run(context, &command).await,
         Command::Config(ConfigCommand::Check) => {

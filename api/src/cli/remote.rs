@@ -4,6 +4,7 @@ use std::path::Path;
 
 use futures_util::TryStreamExt;
 use indicatif::ProgressBar;
+use portolan_domain::ids::RepoName;
 use reqwest::{Client, RequestBuilder, Response, header};
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
@@ -84,17 +85,45 @@ impl Remote {
         self.send(self.client.get(url)).await
     }
 
+    /// Whether the service knows this repository, and tells this key of it.
+    pub async fn knows_repo(&self, name: &RepoName) -> Result<bool, CliError> {
+        let url = format!("{}/repos/{name}", self.server);
+        let answer = self.answer(self.client.get(url)).await?;
+        // To a key that is bound to owners, what there is not looks like another owner's.
+        if matches!(answer.status().as_u16(), 403 | 404) {
+            return Ok(false);
+        }
+        read(answer).await.map(|_| true)
+    }
+
+    /// Makes a repository known.
+    pub async fn put_repo(&self, name: &RepoName, body: &Value) -> Result<Value, CliError> {
+        let url = format!("{}/repos/{name}", self.server);
+        self.send(self.client.put(url).json(body)).await
+    }
+
+    /// Brings a repository's commits to what these lines say.
+    pub async fn sync_commits(&self, name: &RepoName, lines: Vec<u8>) -> Result<Value, CliError> {
+        let url = format!("{}/repos/{name}/commits?replace=true", self.server);
+        let request = self.client.put(url).body(lines);
+        self.send(request.header(header::CONTENT_TYPE, "application/x-ndjson"))
+            .await
+    }
+
     async fn send(&self, request: RequestBuilder) -> Result<Value, CliError> {
+        read(self.answer(request).await?).await
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, CliError> {
         let answer = request.bearer_auth(&self.key).send().await;
-        let answer = answer.map_err(|error| {
+        answer.map_err(|error| {
             let mut innermost: &dyn std::error::Error = &error;
             while let Some(source) = innermost.source() {
                 innermost = source;
             }
             let reason = innermost.to_string();
             CliError::new(format!("{} does not answer: {reason}", self.server))
-        })?;
-        read(answer).await
+        })
     }
 }
 

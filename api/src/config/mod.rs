@@ -3,6 +3,7 @@
 //! Unknown keys are errors, and an error names the key and where it came from.
 
 mod access;
+mod authority;
 mod cdn;
 mod check_allow;
 mod database;
@@ -15,6 +16,8 @@ mod log;
 mod metrics;
 mod public_url;
 mod secrets;
+mod signed_target;
+mod tokens;
 mod trusted_proxies;
 mod webhook;
 
@@ -29,6 +32,7 @@ use thiserror::Error;
 
 pub use self::{
     access::{AccessConfig, AuditConfig},
+    authority::{AuthorityWebhookConfig, TokenAuthority},
     cdn::CdnConfig,
     check_allow::CheckAllow,
     database::DatabaseConfig,
@@ -41,6 +45,7 @@ pub use self::{
     metrics::MetricsConfig,
     public_url::PublicUrl,
     secrets::SecretsConfig,
+    tokens::TokensConfig,
     trusted_proxies::TrustedProxies,
     webhook::{WebhookConfig, WebhookEvent},
 };
@@ -70,6 +75,8 @@ pub struct Config {
     pub jobs: JobsConfig,
     /// `[cdn]`.
     pub cdn: CdnConfig,
+    /// `[tokens]`.
+    pub tokens: TokensConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[metrics]`.
@@ -144,6 +151,15 @@ impl Config {
         Ok(config)
     }
 
+    /// What tokens name as their issuer: `tokens.issuer`, else where this service is found.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        let public = self.http.public_url.clone().map(String::from);
+        let scheme = self.http.tls().map_or("http", |_| "https");
+        let issuer = self.tokens.issuer.clone().or(public);
+        issuer.unwrap_or_else(|| format!("{scheme}://{}", self.http.listen))
+    }
+
     fn apply(&mut self, overrides: &Overrides) {
         if let Some(url) = &overrides.database_url {
             self.database.url = Some(url.clone());
@@ -167,6 +183,7 @@ impl Config {
         self.metrics.check()?;
         self.webhook.resolve()?;
         self.export.check()?;
+        self.tokens.resolve()?;
         for (key, concurrent) in [
             ("import.concurrent", self.import.concurrent),
             ("export.concurrent", self.export.concurrent),

@@ -4,11 +4,21 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use portolan_storage::OutboxEvents;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
-use super::ConfigError;
+use super::{
+    ConfigError,
+    signed_target::{SignedTarget, shown},
+};
 use crate::webhook::SigningKey;
+
+const KEYS: SignedTarget = SignedTarget {
+    url: "webhook.url",
+    secret: "webhook.secret",
+    secret_file: "webhook.secret_file",
+    allow_http: Some("webhook.allow_http"),
+};
 
 /// `[webhook]`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -70,19 +80,7 @@ impl Default for WebhookConfig {
 
 impl WebhookConfig {
     pub(super) fn resolve(&mut self) -> Result<(), ConfigError> {
-        if let Some(file) = &self.secret_file {
-            let key = "webhook.secret_file";
-            if self.secret.is_some() {
-                let why = "give either the secret or the file that holds it, not both".to_owned();
-                return Err(ConfigError::Invalid { key, why });
-            }
-            let text = std::fs::read_to_string(file).map(Zeroizing::new);
-            let text = text.map_err(|error| ConfigError::Invalid {
-                key,
-                why: format!("{} cannot be read: {error}", file.display()),
-            })?;
-            self.secret = Some(Zeroizing::new(text.trim().to_owned()));
-        }
+        KEYS.read_secret(&mut self.secret, self.secret_file.as_deref())?;
         for (key, value, most) in [
             ("webhook.timeout_seconds", self.timeout_seconds, 60),
             ("webhook.give_up_hours", self.give_up_hours, 24 * 30),
@@ -110,42 +108,8 @@ impl WebhookConfig {
         let Some(url) = &self.url else {
             return Ok(None);
         };
-        let url = self.checked(url)?;
-        let invalid = |why: String| ConfigError::Invalid {
-            key: "webhook.secret",
-            why,
-        };
-        let secret = self.secret.as_ref().ok_or_else(|| {
-            invalid("is missing: messages are signed. Set it, or webhook.secret_file".to_owned())
-        })?;
-        let key = SigningKey::parse(secret).map_err(|why| invalid(why.to_owned()))?;
-        Ok(Some((url, key)))
-    }
-
-    fn checked(&self, url: &str) -> Result<Url, ConfigError> {
-        let invalid = |why: &str| ConfigError::Invalid {
-            key: "webhook.url",
-            why: why.to_owned(),
-        };
-        let url = Url::parse(url).map_err(|_| invalid("is no URL"))?;
-        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err(invalid("must have no user and no fragment"));
-        }
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => return Err(invalid("names no host")),
-        };
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if loopback || self.allow_http => Ok(url),
-            "http" => Err(invalid(
-                "must be https: anybody between could read and replay what is sent. Set \
-                 webhook.allow_http = true where the network keeps others away",
-            )),
-            _ => Err(invalid("must be an https URL")),
-        }
+        let url = KEYS.url(url, self.allow_http)?;
+        Ok(Some((url, KEYS.signing_key(self.secret.as_ref())?)))
     }
 
     /// What the database keeps for the webhook.
@@ -162,8 +126,7 @@ impl WebhookConfig {
     /// The URL without its path, for people and logs.
     #[must_use]
     pub fn shown_url(&self) -> Option<String> {
-        let url = Url::parse(self.url.as_deref()?).ok()?;
-        Some(format!("{}/…", url.origin().ascii_serialization()))
+        self.url.as_deref().and_then(shown)
     }
 }
 

@@ -1,4 +1,4 @@
-//! JSON in and out.
+//! JSON in and out, and how a small body is read.
 
 use axum::{
     body::Bytes,
@@ -8,11 +8,28 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use crate::{problem::Problem, state::AppState, time_limit::too_slow};
 
 /// Bytes that a JSON body may have.
 const LARGEST: usize = 1 << 20;
+
+/// A kind of body that is read as a whole.
+pub(super) struct Whole {
+    /// What it is called in a refusal.
+    pub name: &'static str,
+    /// The media type to send it as.
+    pub media_type: &'static str,
+    /// Bytes at most.
+    pub largest: usize,
+}
+
+const JSON: Whole = Whole {
+    name: "A JSON body",
+    media_type: "application/json",
+    largest: LARGEST,
+};
 
 /// A JSON body, either way.
 pub struct Json<T>(pub T);
@@ -22,7 +39,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         check_kind(request.headers())?;
-        let bytes = read(request, state).await?;
+        let bytes = JSON.read(request, state).await?;
         read_object(&bytes).map(Self)
     }
 }
@@ -33,7 +50,7 @@ impl<T: DeserializeOwned> OptionalFromRequest<AppState> for Json<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Option<Self>, Problem> {
         let kind = check_kind(request.headers());
-        let bytes = read(request, state).await?;
+        let bytes = JSON.read(request, state).await?;
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -42,56 +59,79 @@ impl<T: DeserializeOwned> OptionalFromRequest<AppState> for Json<T> {
     }
 }
 
-fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
-    let kind = headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    if essence == "application/json" || essence.ends_with("+json") {
-        return Ok(());
+/// A JSON list of objects.
+pub struct JsonList<T>(pub Vec<T>);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonList<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        check_kind(request.headers())?;
+        let bytes = JSON.read(request, state).await?;
+        let items: Vec<&RawValue> = serde_json::from_slice(&bytes).map_err(|error| {
+            Problem::bad_request(format!(
+                "The body is not the JSON list that is expected: {error}."
+            ))
+        })?;
+        let objects = items
+            .into_iter()
+            .map(|item| read_object(item.get().as_bytes()));
+        objects.collect::<Result<_, _>>().map(Self)
     }
-    let title = "The media type is not supported";
-    let detail = "Send the body as Content-Type: application/json.";
-    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    Err(Problem::new(
-        status,
-        "unsupported-media-type",
-        title,
-        detail,
-    ))
 }
 
-async fn read(request: Request, state: &AppState) -> Result<Bytes, Problem> {
-    let limits = &state.config.http.limits;
-    let body = Limited::new(request.into_body(), LARGEST).collect();
-    let body = tokio::time::timeout(limits.body(), body).await;
-    let body = body.map_err(|_| {
-        let seconds = limits.body_seconds;
-        too_slow(format!(
-            "A JSON body must have come within {seconds} seconds."
-        ))
-    })?;
-    let bytes = body.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            let detail = format!("A JSON body may have at most {LARGEST} bytes.");
-            let status = StatusCode::PAYLOAD_TOO_LARGE;
-            Problem::new(status, "body-too-large", "The body is too large", detail)
-        } else {
-            Problem::bad_request("The body ended early.")
-        }
-    })?;
-    Ok(bytes.to_bytes())
+fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
+    let essence = essence(headers);
+    if essence == JSON.media_type || essence.ends_with("+json") {
+        return Ok(());
+    }
+    Err(JSON.unsupported())
+}
+
+/// The media type without its parameters.
+pub(super) fn essence(headers: &HeaderMap) -> String {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+impl Whole {
+    /// 415: it was sent as something else.
+    pub fn unsupported(&self) -> Problem {
+        let title = "The media type is not supported";
+        let detail = format!("Send the body as Content-Type: {}.", self.media_type);
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Problem::new(status, "unsupported-media-type", title, detail)
+    }
+
+    /// Reads it, within its limits of size and time.
+    pub async fn read(&self, request: Request, state: &AppState) -> Result<Bytes, Problem> {
+        let limits = &state.config.http.limits;
+        let body = Limited::new(request.into_body(), self.largest).collect();
+        let body = tokio::time::timeout(limits.body(), body).await;
+        let body = body.map_err(|_| {
+            let (name, seconds) = (self.name, limits.body_seconds);
+            too_slow(format!("{name} must have come within {seconds} seconds."))
+        })?;
+        let bytes = body.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                let detail = format!("{} may have at most {} bytes.", self.name, self.largest);
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                Problem::new(status, "body-too-large", "The body is too large", detail)
+            } else {
+                Problem::bad_request("The body ended early.")
+            }
+        })?;
+        Ok(bytes.to_bytes())
+    }
 }
 
 /// Reads an object, which every body here is. Serde takes a list for one, too, field by field: then a
 /// field that comes later would change what a list says.
 fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
-        let detail = "The body is a JSON list; an object is expected.";
+        let detail = "The body has a JSON list where an object is expected.";
         return Err(Problem::bad_request(detail));
     }
     serde_json::from_slice(bytes).map_err(|error| {

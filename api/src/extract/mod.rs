@@ -3,7 +3,9 @@
 
 mod body;
 mod cdn_url;
+mod content_path;
 mod dialect;
+mod form;
 mod instant;
 mod owner;
 mod page;
@@ -11,9 +13,11 @@ mod path;
 mod query;
 mod span;
 
-pub use body::Json;
+pub use body::{Json, JsonList};
 pub use cdn_url::parse_cdn_url;
+pub use content_path::parse_path;
 pub use dialect::{Dialect, Shaped};
+pub use form::Form;
 pub use instant::Instant;
 pub use owner::OwnerPath;
 pub use page::{Paged, Paging};

@@ -10,9 +10,10 @@ use std::{
 };
 
 use axum::http::{HeaderMap, header};
+use portolan_domain::ids::RepoName;
 use prometheus_client::{
     encoding::{prometheus_text, text},
-    metrics::info::Info,
+    metrics::{counter::Counter, family::Family, info::Info},
     registry::Registry,
 };
 
@@ -31,8 +32,12 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     ends: Ends,
+    undecided: Family<Labels, Counter>,
     address: OnceLock<SocketAddr>,
 }
+
+/// Names and values of a figure's labels.
+type Labels = Vec<(&'static str, String)>;
 
 /// In which form the figures go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +57,21 @@ impl Metrics {
         registry.register("build", "Which version runs", build);
         let ends = Ends::new(expirations);
         registry.register_collector(Box::new(ends.collector()));
+        let undecided = Family::<Labels, Counter>::default();
+        let help = "Requests for commits that nobody told of, refused at edges";
+        registry.register("edge_undecided", help, undecided.clone());
         Self(Arc::new(Inner {
             registry,
             ends,
+            undecided,
             address: OnceLock::new(),
         }))
+    }
+
+    /// An edge was asked for a commit of this repository that nobody told of.
+    pub fn undecided(&self, repo: &RepoName) {
+        let labels = vec![("repo", repo.to_string())];
+        self.0.undecided.get_or_create(&labels).inc();
     }
 
     /// All figures as text.

@@ -41,7 +41,7 @@ pub(super) fn uncertain(error: &dyn std::error::Error) -> Problem {
 }
 
 /// What failed is for the log alone.
-pub(super) fn internal(error: &dyn std::error::Error) -> Problem {
+pub fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(error = chain(error), "a request failed");
     let detail =
         "Something failed here; nothing was changed. The log has more under the request's id.";

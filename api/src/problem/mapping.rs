@@ -1,5 +1,8 @@
 //! The one place where errors of the layers below become HTTP. Every variant is decided here.
 
+mod ref_tokens;
+mod tokens;
+
 use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use portolan_domain::{
     archive::OpenError, build::BuildError, conflict::Conflict, manifest::ParseError,
@@ -12,7 +15,9 @@ use super::{
     Problem,
     failures::{internal, no_disk, unavailable, uncertain},
 };
-use crate::{export::ExportError, import::ImportError, registration::RegistrationError};
+use crate::{batch::BatchError, export::ExportError, import::ImportError};
+
+pub use tokens::{invalid_token, token_insufficient};
 
 /// A refused import.
 pub struct ImportProblem {
@@ -42,6 +47,20 @@ impl From<StorageError> for Problem {
                 "An entitlement id is taken",
                 &format!("{error}. Ids are one namespace over all owners; nothing forces this."),
             ),
+            StorageError::RepoInUse(_) => conflict(
+                "repo-in-use",
+                "The repository's name is taken",
+                &format!("{error}. Names are one namespace over all owners; take another one."),
+            ),
+            StorageError::CollectionInUse(_) => conflict(
+                "collection-in-use",
+                "The collection is taken",
+                &format!(
+                    "{error}. Collections are one namespace over all owners: whoever has one decides \
+                     who may have its refs."
+                ),
+            ),
+            StorageError::CollectionNotOwned(_) => collection_not_owned(&error),
             StorageError::TooManyJobs(most) => too_many_jobs(most),
             StorageError::JobLost => {
                 conflict("job-lost", "The job is another node's", &error.to_string())
@@ -55,12 +74,17 @@ impl From<StorageError> for Problem {
                 &format!("{error}. Ids are one namespace over all owners; nothing of the batch is stored."),
             )
             .with("line", line),
+            StorageError::Line {
+                line,
+                refusal: LineRefusal::CollectionNotOwned(_),
+            } => collection_not_owned(&error).with("line", line),
             StorageError::Line { line, .. } => batch_line(line, &error),
             StorageError::EntitlementIsUpstream(_) => conflict(
                 "entitlement-is-upstream",
                 "The entitlement came with a manifest",
                 &format!("{error}. It goes with a manifest that lacks it, or when the import is undone."),
             ),
+            StorageError::CdnSigning(why) => why.into(),
             StorageError::WithoutImport(_) => Self::new(
                 StatusCode::NOT_FOUND,
                 "owner-without-import",
@@ -141,15 +165,15 @@ impl From<ImportError> for Problem {
     }
 }
 
-impl From<RegistrationError> for Problem {
-    fn from(error: RegistrationError) -> Self {
+impl From<BatchError> for Problem {
+    fn from(error: BatchError) -> Self {
         match error {
-            RegistrationError::Line { line, .. } | RegistrationError::TooMany { line } => {
+            BatchError::Line { line, .. } | BatchError::TooMany { line } => {
                 batch_line(line, &error)
             }
-            RegistrationError::Store(error) => error.into(),
-            RegistrationError::Disk(error) => no_disk(&error),
-            RegistrationError::Interrupted => internal(&error),
+            BatchError::Store(error) => error.into(),
+            BatchError::Disk(error) => no_disk(&error),
+            BatchError::Interrupted => internal(&error),
         }
     }
 }
@@ -195,6 +219,7 @@ fn not_found(what: &'static str, name: &str) -> Problem {
             "There is no such upstream entitlement",
         ),
         "CDN" => ("cdn-not-found", "There is no such CDN"),
+        "repository" => ("repo-not-found", "There is no such repository"),
         "entitlement" => ("entitlement-not-found", "There is no such entitlement"),
         _ => ("not-found", "There is no such thing"),
     };
@@ -204,6 +229,17 @@ fn not_found(what: &'static str, name: &str) -> Problem {
 
 fn conflict(slug: &'static str, title: &'static str, detail: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, slug, title, sentence(detail))
+}
+
+/// Whoever could grant refs of another's collection could give away what the other one sells.
+fn collection_not_owned(error: &dyn std::error::Error) -> Problem {
+    let title = "The collection is not this owner's";
+    let detail = format!(
+        "{error}. An owner grants only what is in collections of its own repositories. Nothing of it is \
+         stored"
+    );
+    let status = StatusCode::FORBIDDEN;
+    Problem::new(status, "collection-not-owned", title, sentence(&detail))
 }
 
 /// Each job keeps its upload: an owner's queue is bounded.
@@ -273,7 +309,7 @@ fn content(entry: Option<&str>, detail: String) -> Problem {
 }
 
 /// A text as a sentence. File names keep their case.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let first_word = text.split(' ').next().unwrap_or_default();
     let stop = if text.ends_with('.') { "" } else { "." };
     if first_word.contains(['.', '/']) {

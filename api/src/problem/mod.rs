@@ -1,10 +1,13 @@
 //! Refusals: `application/problem+json` (RFC 9457) for everything, the framework's own included.
 
 mod drain;
+mod failed_claim;
 mod failures;
+mod flat_manager;
 mod mapping;
 mod middleware;
 mod responses;
+mod signing;
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
@@ -14,9 +17,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-pub use mapping::ImportProblem;
+pub use failed_claim::FailedClaimBody;
+pub use failures::internal;
+pub use mapping::{ImportProblem, invalid_token, token_insufficient};
 pub use middleware::{RequestId, finish, not_found, wrong_method};
-pub use responses::{BadRequest, Refused, TooSlow};
+pub use responses::{BadRequest, Refused, TokenRefused, TooSlow};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -72,6 +77,22 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub line: Option<u64>,
+    /// Of a refused `token_subset`: each claim for which the parent is not enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub failed: Option<Vec<FailedClaimBody>>,
+    /// On flat-manager's paths: what kind of refusal it is, in its words.
+    #[serde(rename = "error-type", skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub error_type: Option<String>,
+    /// On flat-manager's paths: the detail, where its clients look for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub message: Option<String>,
+    /// On OAuth's paths: what is wrong, in its words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub error: Option<String>,
 }
 
 impl Problem {
@@ -169,6 +190,9 @@ impl Problem {
         body["requestId"] = request_id.into();
         body["requestUuid"] = request_id.into();
         body["displayMessage"] = self.detail.as_str().into();
+        for (name, text) in flat_manager::members(self, instance).into_iter().flatten() {
+            body[name] = text.into();
+        }
         body.to_string().into_bytes()
     }
 }

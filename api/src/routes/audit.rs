@@ -66,8 +66,8 @@ pub struct AuditEvent {
     pub time: Timestamp,
     /// Who: the credential's name.
     pub principal: String,
-    /// By what the principal is known: `api-key`, `oauth`, `certificate`, `local` (the command line),
-    /// `system` or `anonymous`.
+    /// By what the principal is known: `api-key`, `oauth`, `certificate`, `token`, `local` (the
+    /// command line), `system` or `anonymous`.
     pub principal_kind: String,
     /// What, as `resource.verb`.
     pub action: String,

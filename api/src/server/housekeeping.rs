@@ -1,5 +1,6 @@
 //! What the service does by itself: it writes the audit log's counts, when credentials were last used, and
-//! that shared nonces have ended; looks for what ends soon; and sends what the webhook is to be told.
+//! that revocations and shared nonces have ended; looks for what ends soon; and sends what the webhook is to
+//! be told.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{expiry, state::AppState, webhook::Sender};
 
-/// How often credentials' last use is noted and old nonces are forgotten.
+/// How often credentials' last use is noted, and old revocations and nonces are forgotten.
 const PERIOD: Duration = Duration::from_mins(1);
 /// How long the end of the service waits for what is still to be written.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -105,6 +106,9 @@ async fn tidy(state: AppState) {
         tokio::time::sleep(PERIOD).await;
         if let Err(error) = state.keyring.note_uses().await {
             tracing::warn!(%error, "when credentials were last used could not be noted");
+        }
+        if let Err(error) = state.tokens.revocations().forget().await {
+            tracing::warn!(%error, "old revocations could not be forgotten");
         }
         if !state.config.access.shared_nonces {
             continue;

@@ -71,9 +71,16 @@ pub async fn serve_routes(
     if let Err(error) = state.anchors.reload().await {
         tracing::error!(%error, "upstream CAs cannot be read");
     }
+    // Before the first request: until then no token can be believed.
+    if let Err(error) = state.tokens.revocations().be_read().await {
+        tracing::error!(%error, "what was revoked cannot be read");
+    }
     let mut watching = tokio::task::JoinSet::new();
     watching.spawn(state.anchors.clone().watch());
     watching.spawn(state.client_cas.clone().watch(LOOK));
+    watching.spawn(state.tokens.clone().follow(state.pulse.clone()));
+    let revocations = state.tokens.revocations().clone();
+    watching.spawn(revocations.follow(state.pulse.clone()));
     if let Some(tls) = tls.clone() {
         watching.spawn(tls.watch(LOOK));
     }

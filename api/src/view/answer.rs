@@ -1,5 +1,7 @@
 //! `cdn_info`: where content is, with which CA and which certificate.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use portolan_domain::{
     digest::Sha256Digest,
@@ -8,11 +10,45 @@ use portolan_domain::{
 use portolan_storage::{CdnAnswer, EntitlementAnswer, RecordedCa, StoredCertificate};
 use serde::Serialize;
 use time::OffsetDateTime;
+use url::Url;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::times::Timestamp;
-use crate::cache::Finished;
+use crate::{cache::Finished, signed_urls::OwnerSigner};
+
+/// What an edge reads in headers.
+#[derive(Debug)]
+pub struct EdgeFacts {
+    /// The CDN's base URL.
+    pub cdn_url: String,
+    /// Its host, without a port.
+    pub cdn_host: Option<String>,
+    /// The CA to trust there.
+    pub ca_sha256: Option<String>,
+    /// SHA-256 of the certificate to show there.
+    pub credential_id: Option<String>,
+    /// Where in the text of certificate and key the key begins.
+    pub key_at: usize,
+}
+
+impl EdgeFacts {
+    fn of(info: &CdnInfo) -> Self {
+        let certificate = info.upstream_certificate.as_ref();
+        let credential_id = certificate.map(|own| {
+            let read = Certificate::from_pem(own.cert.as_bytes()).map(|own| own.sha256());
+            read.unwrap_or_else(|_| Sha256Digest::of(own.cert.as_bytes()))
+        });
+        let url = Url::parse(&info.cdn_url).ok();
+        Self {
+            cdn_url: info.cdn_url.clone(),
+            cdn_host: url.and_then(|url| url.host_str().map(str::to_owned)),
+            ca_sha256: info.ca_certificate.sha256.clone(),
+            credential_id: credential_id.map(|digest| digest.to_string()),
+            key_at: certificate.map_or(0, |own| own.cert.len() + own.newline().len()),
+        }
+    }
+}
 
 /// Everything about one entitlement that a content proxy needs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,6 +72,23 @@ pub struct CdnInfo {
     pub ca_certificate: CaCertificate,
     /// The certificate to show to that CDN; null where the manifest had none.
     pub upstream_certificate: Option<UpstreamCertificate>,
+    /// The URL of the path that was asked for, signed; null where the CDN signs none for this owner and
+    /// path. It is there with `?path=` alone, and written behind the answer that memory has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_url: Option<String>,
+    /// When that URL ends; likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_url_expires: Option<Timestamp>,
+}
+
+/// What an answer to `?path=` has behind the one that memory has.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignedPath {
+    /// The URL; null where the CDN signs none for this owner and path.
+    pub signed_url: Option<String>,
+    /// When it ends; likewise.
+    pub signed_url_expires: Option<Timestamp>,
 }
 
 /// The CA that verified the manifest, as it is today, or the CDN's own.
@@ -101,15 +154,20 @@ impl UpstreamCertificate {
 
     /// Certificate blocks, then the key. A newline goes between them only where there is none.
     fn text(&self) -> Bytes {
-        let newline = if self.cert.ends_with('\n') { "" } else { "\n" };
+        let newline = self.newline();
         let key = self.key.as_ref().map_or("", |key| key.as_str());
-        let newline = if key.is_empty() { "" } else { newline };
         wiped(|text| {
             text.reserve_exact(self.cert.len() + newline.len() + key.len());
             for part in [&self.cert, newline, key] {
                 text.extend_from_slice(part.as_bytes());
             }
         })
+    }
+
+    fn newline(&self) -> &'static str {
+        let has_key = self.key.as_ref().is_some_and(|key| !key.is_empty());
+        let is_needed = has_key && !self.cert.ends_with('\n');
+        if is_needed { "\n" } else { "" }
     }
 
     /// How many bytes it has in JSON, at most: a line's end takes two there.
@@ -124,6 +182,23 @@ fn wiped(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     let mut bytes = Zeroizing::new(Vec::new());
     write(&mut bytes);
     Bytes::from_owner(bytes)
+}
+
+/// An answer with a signed URL in it: the same bytes, and two fields more at their end.
+#[must_use]
+pub fn with_signed_path(json: &[u8], signed: &SignedPath) -> Bytes {
+    wiped(|text| {
+        // `{…}` and `{…}` become one object.
+        let url = signed.signed_url.as_ref().map_or(0, String::len);
+        text.reserve_exact(json.len() + 2 * url + 256);
+        text.extend_from_slice(json.strip_suffix(b"}").unwrap_or(json));
+        let start = text.len();
+        // Nothing of it fails to be JSON, and a vector takes every byte.
+        let _ = serde_json::to_writer(&mut *text, signed);
+        if let Some(brace) = text.get_mut(start) {
+            *brace = b',';
+        }
+    })
 }
 
 /// Where the recorded CA is today. It is looked up by the certificate, else by its public key; a
@@ -189,6 +264,8 @@ pub fn finish_answer(
         cdn_url: found.cdn.url.clone(),
         cdn_label: found.cdn.label.clone(),
         upstream_certificate: certificate.map(|c| UpstreamCertificate::of(c, now)),
+        signed_url: None,
+        signed_url_expires: None,
     };
     let certificate = info.upstream_certificate.as_ref();
     let json = wiped(|json| {
@@ -200,8 +277,10 @@ pub fn finish_answer(
     let digest = Sha256Digest::of(&json).to_string();
     Finished {
         owner: found.owner.clone(),
+        edge: EdgeFacts::of(&info),
         etag: format!("\"{}\"", &digest[..32]),
         json,
         text: certificate.map(UpstreamCertificate::text),
+        signer: OwnerSigner::of(found).map(Arc::new),
     }
 }

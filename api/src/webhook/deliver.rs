@@ -1,37 +1,19 @@
-//! One delivery: a POST that is signed, follows nothing, goes through no proxy, and takes bounded time.
+//! One delivery to the receiver of news.
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode, header, redirect::Policy};
-use thiserror::Error;
+use reqwest::StatusCode;
 use time::OffsetDateTime;
-use url::Url;
 
-use super::SigningKey;
+use super::{SignedClient, Undelivered};
 use crate::config::WebhookConfig;
 
 /// The receiver; cheap to clone.
 #[derive(Clone)]
 pub struct Webhook {
-    client: Client,
-    url: Url,
-    key: SigningKey,
+    client: SignedClient,
     timeout: Duration,
     give_up: time::Duration,
-}
-
-/// Why a message was not taken.
-#[derive(Debug, Error)]
-pub enum Undelivered {
-    /// The receiver answered something else than 2xx.
-    #[error("the receiver answered {0}")]
-    Answered(StatusCode),
-    /// It did not answer.
-    #[error("the receiver does not answer: {0}")]
-    Silent(String),
-    /// The message could not be signed.
-    #[error("the message cannot be signed")]
-    Unsigned(#[from] openssl::error::ErrorStack),
 }
 
 impl Webhook {
@@ -44,19 +26,10 @@ impl Webhook {
             return Ok(None);
         };
         let timeout = Duration::from_secs(config.timeout_seconds);
-        let client = Client::builder()
-            // Whoever answers with a redirect could send the message, and whoever asks from here, anywhere.
-            .redirect(Policy::none())
-            .no_proxy()
-            .timeout(timeout)
-            .user_agent(concat!("Portolan/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(std::io::Error::other)?;
+        let client = SignedClient::new(url, key, timeout)?;
         let hours = i64::try_from(config.give_up_hours).unwrap_or(i64::MAX);
         Ok(Some(Self {
             client,
-            url,
-            key,
             timeout,
             give_up: time::Duration::hours(hours),
         }))
@@ -84,38 +57,7 @@ impl Webhook {
         at: OffsetDateTime,
         body: &str,
     ) -> Result<StatusCode, Undelivered> {
-        let timestamp = at.unix_timestamp();
-        let signature = self.key.sign(id, timestamp, body)?;
-        let request = self
-            .client
-            .post(self.url.clone())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", signature)
-            .body(body.to_owned());
-        let answer = request.send().await.map_err(|error| silent(&error))?;
-        match answer.status() {
-            status if status.is_success() => Ok(status),
-            status => Err(Undelivered::Answered(status)),
-        }
+        let answer = self.client.post(id, at, body).await?;
+        Ok(answer.status())
     }
-}
-
-/// The innermost reason: the outer ones name the URL, whose path may be a secret.
-fn silent(error: &reqwest::Error) -> Undelivered {
-    if error.is_timeout() {
-        return Undelivered::Silent("it takes too long".to_owned());
-    }
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    let is_outermost = std::error::Error::source(error).is_none();
-    let reason = if is_outermost {
-        "the request failed".to_owned()
-    } else {
-        innermost.to_string()
-    };
-    Undelivered::Silent(reason)
 }

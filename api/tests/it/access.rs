@@ -12,15 +12,33 @@ use super::support::{Answer, TestApp};
 /// Who may call an operation.
 enum Rule {
     Public,
+    /// Public, but for the token that the request carries: no credential counts.
+    OwnToken,
+    /// Public, but for the token that the form carries.
+    TokenInForm,
+    /// It carries a token of its own, or none: see the tests of the edges.
+    Edge,
     Roles(&'static [Role]),
 }
 
 fn rule(operation: &str) -> Rule {
-    use Role::{Admin, Auditor, Manager, Proxy};
+    use Role::{Admin, Auditor, Issuer, Manager, Proxy};
     match operation {
-        "get_status" | "get_liveness" | "get_readiness" | "get_openapi" | "get_signing_ca" => {
-            Rule::Public
-        }
+        "get_status"
+        | "get_liveness"
+        | "get_readiness"
+        | "get_openapi"
+        | "get_signing_ca"
+        | "get_jwks"
+        | "get_authorization_server"
+        | "get_revocations" => Rule::Public,
+        "create_token_subset"
+        | "create_flat_manager_token_subset"
+        | "list_flat_manager_tokens"
+        | "create_flat_manager_revocation" => Rule::OwnToken,
+        "create_oauth_revocation" => Rule::TokenInForm,
+        "list_tokens" | "create_revocation" => Rule::Roles(&[Admin, Issuer]),
+        "create_introspection" => Rule::Roles(&[Admin, Issuer, Proxy]),
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" | "create_cdn" | "update_cdn" | "delete_cdn"
         | "create_cdn_check" => Rule::Roles(&[Admin]),
@@ -34,6 +52,9 @@ fn rule(operation: &str) -> Rule {
         | "delete_owner_cdn"
         | "update_entitlement"
         | "create_entitlement_batch"
+        | "update_repo"
+        | "update_repo_commits"
+        | "delete_repo"
         | "delete_entitlement" => Rule::Roles(&[Admin, Manager]),
         "list_owners"
         | "get_owner"
@@ -47,11 +68,21 @@ fn rule(operation: &str) -> Rule {
         | "list_cdns"
         | "get_cdn"
         | "get_owner_cdn"
+        | "list_repos"
+        | "get_repo"
         | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
+        "update_grants" | "delete_grants" | "create_grant_batch" | "create_ref_tokens"
+        | "create_signed_urls" => Rule::Roles(&[Admin, Issuer]),
+        "get_grants" => Rule::Roles(&[Admin, Issuer, Auditor]),
         "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
-        "get_cdn_info" | "get_upstream_cert" | "get_owner_cdn_info" => {
-            Rule::Roles(&[Admin, Manager, Proxy])
-        }
+        "get_edge_authorization_nginx"
+        | "get_edge_authorization_traefik"
+        | "get_edge_authorization_envoy" => Rule::Edge,
+        "get_edge_requirement"
+        | "get_edge_cdn_info"
+        | "get_cdn_info"
+        | "get_upstream_cert"
+        | "get_owner_cdn_info" => Rule::Roles(&[Admin, Manager, Proxy]),
         other => panic!("nobody said who may call {other}"),
     }
 }
@@ -77,6 +108,9 @@ fn operations() -> Vec<Operation> {
                 .replace("{job_id}", "00000000-0000-7000-8000-000000000000")
                 .replace("{import_id}", "00000000-0000-7000-8000-000000000000")
                 .replace("{filename}", "test.crt")
+                .replace("{repo}", "stable")
+                .replace("{user}", "alice")
+                .replace("{path}", "a/b")
                 .replace("{label}", "mirror");
             operations.push(Operation {
                 id: operation["operationId"].as_str().unwrap().to_owned(),
@@ -130,6 +164,27 @@ both_engines! {
                 Rule::Public => {
                     let answer = call(&app, &operation, None).await;
                     assert_eq!(answer.status, StatusCode::OK, "{id}");
+                    continue;
+                }
+                Rule::Edge => {
+                    let answer = call(&app, &operation, None).await;
+                    assert!(matches!(answer.status.as_u16(), 200 | 400), "{id}: {}", answer.text);
+                    continue;
+                }
+                Rule::OwnToken => {
+                    let all = keys.iter().map(|(_, key)| Some(&**key));
+                    for key in all.chain([None, Some("ptl_nonsense"), Some("a.b.c")]) {
+                        let answer = call(&app, &operation, key).await;
+                        answer.assert_problem(401, "invalid-token");
+                        assert!(answer.header("www-authenticate").starts_with("Bearer "), "{id}");
+                    }
+                    continue;
+                }
+                Rule::TokenInForm => {
+                    for key in [None, Some("ptl_nonsense")] {
+                        let answer = call(&app, &operation, key).await;
+                        answer.assert_problem(415, "unsupported-media-type");
+                    }
                     continue;
                 }
                 Rule::Roles(allowed) => allowed,

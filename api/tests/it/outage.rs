@@ -19,9 +19,9 @@ use super::{
 };
 
 /// A way to the database that can be cut.
-struct Link {
+pub struct Link {
     address: String,
-    open: watch::Sender<bool>,
+    pub open: watch::Sender<bool>,
     tried: Arc<AtomicBool>,
 }
 
@@ -58,7 +58,7 @@ impl Link {
 }
 
 /// A service whose way to its PostgreSQL can be cut.
-async fn linked() -> (TestApp, Link) {
+pub async fn linked() -> (TestApp, Link) {
     let database = TestDatabase::new(Engine::Postgres).await;
     let url = &database.settings.url;
     let (before, rest) = url.split_once('@').unwrap();

@@ -11,9 +11,11 @@ use portolan_domain::{
     build::{Authority, KeyKind, Validity, write_outer},
     cdn_url::HttpCdn,
     conflict::Forced,
+    edge::Resource,
     ids::OwnerKey,
     limits::Limits,
     manifest::ParseError,
+    ostree::{read_commit, read_summary, read_superblock},
     trust::{Anchor, AnchorSettings, AnchorSource, ForcedSignature, TrustAnchors},
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -69,6 +71,18 @@ pub fn manifest_json(bytes: &[u8]) {
         let place = PLACES[usize::from(*choice) % PLACES.len()];
         import(&upload(&export(place, json)));
     }
+}
+
+/// Takes `bytes` as each of the files that are read of an OSTree repository.
+pub fn ostree(bytes: &[u8]) {
+    let _ = read_commit(bytes);
+    let _ = read_superblock(bytes);
+    let _ = read_summary(bytes);
+}
+
+/// Takes `bytes` as a URI that an edge asks about.
+pub fn edge_uri(bytes: &[u8]) {
+    let _ = Resource::of_uri(&String::from_utf8_lossy(bytes));
 }
 
 /// The whole way: open, verify (nobody does, so it is forced), parse, read every item.

@@ -105,6 +105,12 @@ fn no_seed_of_json_does_harm() {
 }
 
 #[test]
+fn no_seed_of_ostree_does_harm() {
+    assert!(run("ostree", fuzzed::ostree) >= 4, "seeds are missing");
+    assert!(run("edge_uri", fuzzed::edge_uri) >= 3, "seeds are missing");
+}
+
+#[test]
 #[ignore = "writes files: cargo test -p portolan-domain --test it write_the_seeds -- --ignored"]
 fn write_the_seeds() {
     let schemed = ManifestSigner::with_scheme(&ED25519, SignatureAlgorithm::Ed25519).unwrap();

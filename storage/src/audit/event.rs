@@ -14,6 +14,8 @@ pub enum PrincipalKind {
     OAuth,
     /// A client certificate.
     Certificate,
+    /// A token, by its id.
+    Token,
     /// Somebody on this machine, with the command line.
     Local,
     /// The service itself.
@@ -30,6 +32,7 @@ impl PrincipalKind {
             Self::ApiKey,
             Self::OAuth,
             Self::Certificate,
+            Self::Token,
             Self::Local,
             Self::System,
             Self::Anonymous,
@@ -45,6 +48,7 @@ impl PrincipalKind {
             Self::ApiKey => "api-key",
             Self::OAuth => "oauth",
             Self::Certificate => "certificate",
+            Self::Token => "token",
             Self::Local => "local",
             Self::System => "system",
             Self::Anonymous => "anonymous",

@@ -1,19 +1,17 @@
 //! Registers many downstream entitlements in one transaction, all or none, under a lock on the owner.
 //! Lines go into a temporary table as they come; the rest is a few statements over the whole of it.
 
-use std::collections::HashSet;
-
 use portolan_domain::{
     ids::OwnerKey,
     registration::{Registration, Source},
 };
 use sea_orm::ConnectionTrait;
 use serde_json::json;
-use thiserror::Error;
 
 use super::statements;
 use crate::{
     audit::Actor,
+    batch::{self, BatchCounts, BatchLine, LineRefusal},
     entity::owners,
     error::{Result, StorageError},
     owners::{bump_generation, locked_owner},
@@ -21,45 +19,6 @@ use crate::{
     times,
     write::WriteTransaction,
 };
-
-/// One line of a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BatchLine {
-    /// Its number, counted from 1.
-    pub number: u64,
-    /// What it registers.
-    pub registration: Registration,
-}
-
-/// Why a line of a batch was refused, and the whole batch with it.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum LineRefusal {
-    /// An earlier line has the same id.
-    #[error("the entitlement id {0} is in an earlier line already")]
-    Twice(String),
-    /// The owner has no such pool.
-    #[error("the owner has no pool {0}")]
-    UnknownPool(String),
-    /// The owner has no such upstream entitlement.
-    #[error("the owner has no upstream entitlement {0}")]
-    UnknownUpstream(String),
-    /// The id is another owner's, or an upstream entitlement's.
-    #[error("the entitlement id {0} is in use here already")]
-    InUse(String),
-}
-
-/// What a batch changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BatchCounts {
-    /// New ones.
-    pub created: u64,
-    /// Those that come from somewhere else now.
-    pub updated: u64,
-    /// Those that were registered so already.
-    pub unchanged: u64,
-    /// Those that were not in it.
-    pub removed: u64,
-}
 
 /// A batch that is being stored. Dropped before the commit, it leaves nothing behind.
 pub struct BatchTransaction {
@@ -93,27 +52,17 @@ impl BatchTransaction {
     ///
     /// # Errors
     /// [`StorageError::Line`] where an id is there twice.
-    pub async fn add(&mut self, lines: &[BatchLine]) -> Result<()> {
-        let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
-            return Ok(());
-        };
-        let load = statements::load(self.transaction.get_database_backend());
+    pub async fn add(&mut self, lines: &[BatchLine<Registration>]) -> Result<()> {
+        let sql = statements::load(self.transaction.get_database_backend());
         let json: serde_json::Value = lines.iter().map(row).collect();
         let values = [json.to_string().into(), self.owner.id.into()];
-        let taken = statements::execute(&*self.transaction, &load, values).await?;
+        let twice = |registration: &Registration| LineRefusal::Twice {
+            what: "entitlement id",
+            name: registration.id.to_string(),
+        };
+        batch::load(&*self.transaction, (&sql, values), lines, twice).await?;
         self.lines += lines.len() as u64;
-        if taken == lines.len() as u64 {
-            return Ok(());
-        }
-        let between = [number(first).into(), number(last).into()];
-        let taken = statements::numbers(&*self.transaction, statements::TAKEN, between).await?;
-        let taken: HashSet<i64> = taken.into_iter().collect();
-        let second = lines.iter().find(|line| !taken.contains(&number(line)));
-        let second = second.unwrap_or(first);
-        Err(StorageError::Line {
-            line: second.number,
-            refusal: LineRefusal::Twice(second.registration.id.to_string()),
-        })
+        Ok(())
     }
 
     /// Checks the whole, stores it, and commits. With `replace`, what is not in it is removed.
@@ -123,25 +72,25 @@ impl BatchTransaction {
     pub async fn finish(self, replace: bool, by: &Actor) -> Result<BatchCounts> {
         let (transaction, owner) = (&*self.transaction, self.owner.id);
         let backend = transaction.get_database_backend();
-        if let Some(prepare) = statements::prepare(backend) {
+        if let Some(prepare) = batch::prepare(backend) {
             transaction.execute_unprepared(prepare).await?;
         }
         self.check().await?;
         let mut counts = BatchCounts::default();
         if replace {
             let remove = statements::REMOVE_OTHERS;
-            counts.removed = statements::execute(transaction, remove, [owner.into()]).await?;
+            counts.removed = batch::execute(transaction, remove, [owner.into()]).await?;
         }
         let update = statements::UPDATE;
-        counts.updated = statements::execute(transaction, update, [owner.into()]).await?;
+        counts.updated = batch::execute(transaction, update, [owner.into()]).await?;
         let claim = statements::claim(backend);
-        statements::execute(transaction, &claim, [owner.into()]).await?;
+        batch::execute(transaction, &claim, [owner.into()]).await?;
         // Another owner may have taken an id since the check; who came later waited for that.
         if let Some(refused) = self.in_use().await? {
             return Err(refused);
         }
         let values = [owner.into(), times::kept(by.at).into()];
-        counts.created = statements::execute(transaction, statements::INSERT, values).await?;
+        counts.created = batch::execute(transaction, statements::INSERT, values).await?;
         counts.unchanged = self.lines - counts.created - counts.updated;
         self.commit(counts, by).await
     }
@@ -150,9 +99,9 @@ impl BatchTransaction {
     async fn check(&self) -> Result<()> {
         let (transaction, owner) = (&*self.transaction, self.owner.id);
         let pool = statements::UNKNOWN_POOL;
-        let pool = statements::first_line(transaction, pool, [owner.into()]).await?;
+        let pool = batch::first_line(transaction, pool, [owner.into()]).await?;
         let upstream = statements::UNKNOWN_UPSTREAM;
-        let upstream = statements::first_line(transaction, upstream, []).await?;
+        let upstream = batch::first_line(transaction, upstream, []).await?;
         let refused = [
             pool.map(|found| refused(found, LineRefusal::UnknownPool)),
             upstream.map(|found| refused(found, LineRefusal::UnknownUpstream)),
@@ -170,26 +119,22 @@ impl BatchTransaction {
 
     async fn in_use(&self) -> Result<Option<StorageError>> {
         let values = [self.owner.id.into()];
-        let found = statements::first_line(&*self.transaction, statements::IN_USE, values).await?;
+        let found = batch::first_line(&*self.transaction, statements::IN_USE, values).await?;
         Ok(found.map(|found| refused(found, LineRefusal::InUse)))
     }
 
     async fn commit(self, counts: BatchCounts, by: &Actor) -> Result<BatchCounts> {
-        let changes = counts.created + counts.updated + counts.removed;
-        if changes == 0 {
+        if counts.changes() == 0 {
             self.transaction.rollback().await?;
             return Ok(counts);
         }
         bump_generation(&*self.transaction, self.owner.id).await?;
-        if let Some(clean) = statements::clean(self.transaction.get_database_backend()) {
+        if let Some(clean) = batch::clean(self.transaction.get_database_backend()) {
             self.transaction.execute_unprepared(clean).await?;
         }
-        let detail = format!(
-            "a batch: {} created, {} updated, {} removed",
-            counts.created, counts.updated, counts.removed
-        );
         let event = by.did("entitlement.register").of_owner(&self.owner_key);
-        let event = event.detail(detail).times(changes).revoking(counts.removed);
+        let event = event.detail(counts.in_words()).times(counts.changes());
+        let event = event.revoking(counts.removed);
         self.transaction.commit(event).await?;
         Ok(counts)
     }
@@ -202,16 +147,12 @@ fn refused((line, name): (i64, String), refusal: fn(String) -> LineRefusal) -> S
     }
 }
 
-fn number(line: &BatchLine) -> i64 {
-    i64::try_from(line.number).unwrap_or(i64::MAX)
-}
-
 /// A line as the temporary table takes it.
-fn row(line: &BatchLine) -> serde_json::Value {
-    let (pool, upstream) = match &line.registration.source {
+fn row(line: &BatchLine<Registration>) -> serde_json::Value {
+    let (pool, upstream) = match &line.item.source {
         Source::Owner => (None, None),
         Source::Pool(pool) => (Some(pool), None),
         Source::Upstream(upstream) => (None, Some(upstream)),
     };
-    json!([line.number, line.registration.id, pool, upstream])
+    json!([line.number, line.item.id, pool, upstream])
 }

@@ -8,7 +8,7 @@ mod register;
 mod removal;
 mod statements;
 
-pub use batch::{BatchCounts, BatchLine, BatchTransaction, LineRefusal};
+pub use batch::BatchTransaction;
 pub use list::{CertificateDates, EntitlementFilter, EntitlementKind, StoredEntitlement};
 pub(crate) use removal::{follow_moved, remove_of_pools};
 

@@ -1,9 +1,7 @@
 //! The statements of a batch. They are the same for both engines, but for how the lines come in: a million
 //! rows must not travel one by one.
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-
-use crate::error::Result;
+use sea_orm::DbBackend;
 
 /// The lines of the batch, gone with the transaction. Its key finds an id that is there twice.
 pub(super) fn create(backend: DbBackend) -> &'static str {
@@ -17,16 +15,6 @@ pub(super) fn create(backend: DbBackend) -> &'static str {
              pool_id text, upstream_id text) WITHOUT ROWID"
         }
     }
-}
-
-/// Before the checks: PostgreSQL knows nothing of a table that is new, and plans as if it were small.
-pub(super) fn prepare(backend: DbBackend) -> Option<&'static str> {
-    (backend == DbBackend::Postgres).then_some("ANALYZE batch_lines")
-}
-
-/// Before the commit: SQLite keeps temporary tables for as long as the connection lives.
-pub(super) fn clean(backend: DbBackend) -> Option<&'static str> {
-    (backend != DbBackend::Postgres).then_some("DROP TABLE batch_lines")
 }
 
 /// Takes lines that come as a JSON array of `[line, id, pool, upstream entitlement]`. Of an id that is
@@ -44,9 +32,6 @@ pub(super) fn load(backend: DbBackend) -> String {
          WHERE true ORDER BY CAST(l.value->>0 AS bigint) ON CONFLICT (id) DO NOTHING"
     )
 }
-
-/// Which of these lines were taken.
-pub(super) const TAKEN: &str = "SELECT line FROM batch_lines WHERE line BETWEEN $1 AND $2";
 
 /// The first line with a pool that the owner does not have.
 pub(super) const UNKNOWN_POOL: &str = "\
@@ -96,41 +81,3 @@ pub(super) const INSERT: &str = "\
     INSERT INTO downstream_entitlements (id, owner_id, pool_id, upstream_id, created_at) \
     SELECT b.id, $1, b.pool_id, b.upstream_id, $2 FROM batch_lines b WHERE NOT EXISTS \
     (SELECT 1 FROM downstream_entitlements d WHERE d.id = b.id)";
-
-/// Runs a statement, and tells how many rows it touched.
-pub(super) async fn execute(
-    connection: &impl ConnectionTrait,
-    sql: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<u64> {
-    let backend = connection.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    Ok(connection.execute_raw(statement).await?.rows_affected())
-}
-
-/// The first line of an answer: its number, and what is wrong with it.
-pub(super) async fn first_line(
-    connection: &impl ConnectionTrait,
-    sql: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<Option<(i64, String)>> {
-    let backend = connection.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    let Some(row) = connection.query_one_raw(statement).await? else {
-        return Ok(None);
-    };
-    Ok(Some((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
-}
-
-/// The numbers of an answer.
-pub(super) async fn numbers(
-    connection: &impl ConnectionTrait,
-    sql: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<Vec<i64>> {
-    let backend = connection.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    let rows = connection.query_all_raw(statement).await?;
-    let numbers: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
-    Ok(numbers?)
-}

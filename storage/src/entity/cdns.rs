@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use super::signing_profiles;
+
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "cdns")]
 pub struct Model {
@@ -18,6 +20,15 @@ pub struct Model {
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(has_one = "signing_profiles::Entity")]
+    SigningProfile,
+}
+
+impl Related<signing_profiles::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::SigningProfile.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}

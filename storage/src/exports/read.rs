@@ -17,12 +17,12 @@ use super::{
     sizes::{self, Batches},
 };
 use crate::{
-    cdn_info::{find_cdn, resolve_cdn},
     engine::Engine,
     entity::{entitlements, manifest_files, owners, pools, upstream_consumers},
     error::{Result, StorageError},
     imports::{ConsumerSnapshot, KeptFile},
     owners::Owner,
+    resolve_cdn::{find_cdn, resolve_cdn},
     seal::SealingKey,
     store::Store,
     upstream_consumers::snapshot,

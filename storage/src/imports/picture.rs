@@ -10,9 +10,9 @@ use super::{
     record::Draft,
 };
 use crate::{
-    cdn_info::{CdnAnswer, resolve_cdn},
     entity::{cdns, owners, upstream_consumers},
     error::Result,
+    resolve_cdn::{CdnAnswer, resolve_cdn},
 };
 
 /// One look at an owner.

@@ -21,11 +21,11 @@ use super::{
     record::{ConsumerSnapshot, Draft, ImportRecord, KeptFile, Timings, VerificationSnapshot},
 };
 use crate::{
-    cdn_info::find_cdn,
     entity::{cdns, imports, manifest_files, owners, upstream_consumers},
     error::{Result, StorageError, is_duplicate},
     ids::new_id,
     owners::locked_owner,
+    resolve_cdn::find_cdn,
     seal::SealingKey,
     store::Store,
     times,

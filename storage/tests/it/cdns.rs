@@ -31,7 +31,7 @@ both_engines! {
         let moved = CdnChange { url: Some(url("https://b.example")), ..CdnChange::default() };
         let moved = store.update_cdn(&label, &moved, &by()).await.unwrap();
         assert_eq!((moved.url.as_str(), &moved.certificate), ("https://b.example", &created.certificate));
-        let bare = CdnChange { certificate: Some(None), name: Some(None), url: None };
+        let bare = CdnChange { certificate: Some(None), name: Some(None), ..CdnChange::default() };
         let bare = store.update_cdn(&label, &bare, &by()).await.unwrap();
         assert_eq!((bare.url.as_str(), bare.name, bare.certificate), ("https://b.example", None, None));
 
@@ -205,6 +205,7 @@ fn new(label: &str, at: &str) -> NewCdn {
         name: Some("a name".to_owned()),
         url: url(at),
         certificate: None,
+        signing: None,
     }
 }
 

@@ -40,7 +40,7 @@ both_engines! {
         let store = prepared(&database).await;
         batch(&store, "other", &[("taken", Source::Owner)], false).await.unwrap();
         let before = Raw::of(&database).await.everything().await;
-        let twice = |name: &str| LineRefusal::Twice(name.to_owned());
+        let twice = |name: &str| LineRefusal::Twice { what: "entitlement id", name: name.to_owned() };
         let cases: [(Lines, u64, LineRefusal); 6] = [
             (&[("a", Source::Owner), ("b", Source::Owner), ("a", pool("p"))], 3, twice("a")),
             (&[("a", pool("p")), ("b", pool("other-p"))], 2,
@@ -111,10 +111,10 @@ fn upstream(name: &str) -> Source {
     Source::Upstream(id(name))
 }
 
-fn lines(of: Lines) -> Vec<BatchLine> {
+fn lines(of: Lines) -> Vec<BatchLine<Registration>> {
     let line = |(number, (name, source)): (usize, &(&str, Source))| BatchLine {
         number: number as u64 + 1,
-        registration: Registration {
+        item: Registration {
             id: id(name),
             source: source.clone(),
         },

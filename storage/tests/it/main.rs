@@ -9,11 +9,13 @@
 
 mod audit;
 mod cdn_info;
+mod cdn_signing;
 mod cdns;
 mod credentials;
 mod downstream;
 mod downstream_batch;
 mod exports;
+mod grants;
 mod import_conflicts;
 mod import_content;
 mod import_dry_run;
@@ -24,11 +26,14 @@ mod import_whole;
 mod outbox;
 mod owners;
 mod raw;
+mod repos;
+mod revocations;
 mod rotation;
 mod schema;
 mod sealing;
 mod signing_keys;
 mod support;
+mod token_keys;
 mod undo;
 mod uploads;
 mod upstream_cas;

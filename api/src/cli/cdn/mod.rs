@@ -2,6 +2,8 @@
 
 mod check;
 mod owner;
+mod sign;
+mod signing;
 
 use std::path::{Path, PathBuf};
 
@@ -44,6 +46,10 @@ pub enum CdnCommand {
         /// Its label
         label: CdnLabel,
     },
+    /// Sign URLs of a CDN that has a signing profile
+    Sign(sign::SignArgs),
+    /// Set with which key URLs of a CDN are signed, and for whom; without a flag, show it
+    Signing(signing::SigningArgs),
     /// Connect to a CDN as a proxy does, within cdn.check_allow, and tell what is there
     Check {
         /// Its label
@@ -91,6 +97,7 @@ pub async fn run(context: &Context, command: &CdnCommand) -> Result<(), CliError
                 name: name.clone(),
                 url: parse_cdn_url("--url", url, context.config.import.http_cdn())?,
                 certificate: certificate.as_deref().map(read_bundle).transpose()?,
+                signing: None,
             };
             let store = context.store().await?;
             let created = store.create_cdn(&new, &context.actor()).await?;
@@ -104,6 +111,8 @@ pub async fn run(context: &Context, command: &CdnCommand) -> Result<(), CliError
             }
             context.print(&json!({ "removed": label }), || format!("removed {label}"))
         }
+        CdnCommand::Sign(args) => sign::run(context, args).await,
+        CdnCommand::Signing(args) => signing::run(context, args).await,
         CdnCommand::Check { label, path } => check::run(context, label, path).await,
     }
 }
@@ -131,6 +140,7 @@ async fn set(context: &Context, args: &SetArgs) -> Result<(), CliError> {
         certificate: certificate
             .map(Some)
             .or(args.no_certificate.then_some(None)),
+        signing: None,
     };
     let (store, by) = (context.store().await?, context.actor());
     let changed = store.update_cdn(&args.label, &change, &by).await?;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     body::{CertificateText, parse_certificate},
+    signing::NewSigning,
     view::Cdn,
 };
 use crate::{
@@ -34,6 +35,9 @@ pub struct NewCdn {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     certificate: Option<CertificateText>,
+    /// How its URLs are signed.
+    #[serde(default)]
+    signing: Option<NewSigning>,
     /// Taken and not read: Candlepin's clients send it.
     #[serde(default)]
     #[schema(value_type = Value, required = false)]
@@ -81,6 +85,7 @@ pub async fn create_cdn(
         name: new.name.map(DisplayName::into),
         url: parse_cdn_url("The field url", &new.url, state.config.import.http_cdn())?,
         certificate: certificate.transpose()?,
+        signing: new.signing.map(NewSigning::parse).transpose()?,
     };
     let created = state.store.create_cdn(&new, &caller.by).await?;
     state.cache.changed_all();

@@ -6,6 +6,7 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod signing;
 mod update;
 mod view;
 

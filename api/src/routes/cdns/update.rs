@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     body::{CertificateText, parse_certificate},
+    signing::NewSigning,
     view::{Cdn, CdnPath},
 };
 use crate::{
@@ -42,6 +43,10 @@ pub struct ChangedCdn {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     certificate: Option<Option<CertificateText>>,
+    /// How its URLs are signed; null removes the key and what is allowed.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<NewSigning>)]
+    signing: Option<Option<NewSigning>>,
     /// Taken and not read: it is in what `GET` answers.
     #[serde(default)]
     #[schema(value_type = Value, required = false)]
@@ -97,10 +102,14 @@ pub async fn update_cdn(
         let certificate = certificate.as_deref().map(parse_certificate);
         certificate.transpose()
     });
+    let signing = change
+        .signing
+        .map(|signing| signing.map(NewSigning::parse).transpose());
     let change = CdnChange {
         name: change.name.map(|name| name.map(DisplayName::into)),
         url: url.transpose()?,
         certificate: certificate.transpose()?,
+        signing: signing.transpose()?,
     };
     let changed = state.store.update_cdn(&path.label, &change, &caller.by);
     let changed = changed.await?;

@@ -4,6 +4,7 @@ use portolan_domain::ids::CdnLabel;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::signing::Signing;
 use crate::view::{
     Timestamp,
     candlepin::{self, Candlepin},
@@ -32,6 +33,8 @@ pub struct Cdn {
     pub url: String,
     /// Its own certificates, PEM: what to trust there, whoever signed the manifest.
     pub certificate: Option<String>,
+    /// How its URLs are signed, without the key; null where they are not.
+    pub signing: Option<Signing>,
     /// When it was created.
     pub created: Option<Timestamp>,
     /// When it was changed last.
@@ -62,6 +65,7 @@ impl From<portolan_storage::Cdn> for Cdn {
             name: cdn.name,
             url: cdn.url,
             certificate: cdn.certificate,
+            signing: cdn.signing.map(Signing::from),
             created: cdn.created_at.map(Timestamp),
             updated: cdn.updated_at.map(Timestamp),
         }

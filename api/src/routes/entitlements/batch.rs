@@ -1,21 +1,20 @@
 //! `POST /owners/{owner_key}/entitlements/batch`: all that a local subscription system has, at once.
 
-use std::fs::File;
-
 use axum::extract::{Request, State};
 use portolan_domain::ids::OwnerKey;
 use portolan_storage::{Actor, BatchCounts};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tracing::Instrument;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use crate::{
     auth::Manager,
+    batch::{BatchBody, BatchError},
     extract::{Json, OwnerPath, Path, Query},
-    import::{Pace, busy, receive_lines},
     problem::{BadRequest, Problem, ProblemBody, Refused, TooSlow},
-    registration::{RegistrationError, register},
+    registration::register,
     state::AppState,
+    view::BatchResult,
 };
 
 /// The query of a batch.
@@ -26,20 +25,6 @@ pub struct BatchQuery {
     #[serde(default)]
     #[param(required = false, default = false)]
     replace: bool,
-}
-
-/// What a batch changed, in downstream entitlements.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResult {
-    /// New ones.
-    pub created: u64,
-    /// Those that come from somewhere else now.
-    pub updated: u64,
-    /// Those that were registered so already.
-    pub unchanged: u64,
-    /// Those that were not in it.
-    pub removed: u64,
 }
 
 /// Registers up to a million downstream entitlements, all or none.
@@ -78,48 +63,27 @@ pub async fn create_entitlement_batch(
     let owner = path.owner_key;
     caller.check_owner(&owner)?;
     state.store.owner(&owner).await?;
-    let importer = &state.importer;
-    let room = importer.place(&owner).await.ok_or_else(busy)?;
-    let pace = Pace::new(&state.config.http.limits);
-    let body = receive_lines(request, importer.spool(), importer.upload_limit(), pace).await?;
-    // Only now: a client that sends slowly must not keep the others from their turn.
-    let turn = importer.turn(&owner).await.ok_or_else(busy)?;
+    let body = BatchBody::receive(request, &owner, &state).await?;
     // On its own: where the client goes away, other requests still see what was stored.
-    let batch = async move {
-        // Both until the end: the body takes its disk for as long.
-        let _held = (room, turn);
-        run(&state, &owner, body.file, query.replace, caller.by).await
-    };
+    let batch = async move { run(&state, &owner, body, query.replace, caller.by).await };
     let running = tokio::spawn(batch.in_current_span());
-    let counts = running
-        .await
-        .map_err(|_| RegistrationError::Interrupted)??;
+    let counts = running.await.map_err(|_| BatchError::Interrupted)??;
     Ok(Json(counts.into()))
 }
 
 async fn run(
     state: &AppState,
     owner: &OwnerKey,
-    file: File,
+    body: BatchBody,
     replace: bool,
     by: Actor,
 ) -> Result<BatchCounts, Problem> {
     // The body may have taken its time.
     let at = state.clock.now();
     let by = Actor { at, ..by };
+    let (file, _held) = body.into_parts();
     let counts = register(&state.store, owner, file, replace, &by).await?;
     state.cache.changed(owner);
     tracing::info!(%owner, ?counts, "a batch of entitlements was registered");
     Ok(counts)
-}
-
-impl From<BatchCounts> for BatchResult {
-    fn from(counts: BatchCounts) -> Self {
-        Self {
-            created: counts.created,
-            updated: counts.updated,
-            unchanged: counts.unchanged,
-            removed: counts.removed,
-        }
-    }
 }

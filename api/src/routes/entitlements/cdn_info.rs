@@ -6,10 +6,13 @@ use axum::{
     response::Response,
 };
 
-use super::path::{EntitlementPath, count_read, find, send};
+use super::{
+    info_query::InfoQuery,
+    path::{EntitlementPath, count_read, find},
+};
 use crate::{
     auth::Reader,
-    extract::Path,
+    extract::{Path, Query},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
     view::CdnInfo,
@@ -23,10 +26,11 @@ use crate::{
     tag = "entitlements",
     params(
         EntitlementPath,
+        InfoQuery,
         ("If-None-Match" = Option<String>, Header, description = "The ETag of an answer at hand."),
     ),
     responses(
-        (status = 200, body = CdnInfo, description = "The answer. It holds a private key.",
+        (status = 200, body = CdnInfo, description = "The answer. It holds a private key. With `path` nothing keeps it.",
          headers(("ETag" = String, description = "The answer's entity tag."))),
         (status = 304, description = "The answer at hand is right."),
         (status = 404, body = ProblemBody, content_type = "application/problem+json",
@@ -38,12 +42,12 @@ pub async fn get_cdn_info(
     Reader(caller): Reader,
     State(state): State<AppState>,
     Path(path): Path<EntitlementPath>,
+    Query(query): Query<InfoQuery>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = find(&path, &caller, &state).await?;
-    let body = found.answer.json.clone();
-    let response = send(&found, "application/json", body, &headers);
+    let response = query.send(&found, &headers, &caller, &state).await?;
     count_read(&response, &method, &found, &caller, &state);
     Ok(response)
 }

@@ -4,6 +4,7 @@ mod batch;
 mod cdn_info;
 mod delete;
 mod get;
+mod info_query;
 mod list;
 mod owner_cdn_info;
 mod path;

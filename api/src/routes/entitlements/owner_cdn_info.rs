@@ -6,11 +6,14 @@ use axum::{
     response::Response,
 };
 
-use super::path::{answer, count_read, send};
+use super::{
+    info_query::InfoQuery,
+    path::{answer, count_read},
+};
 use crate::{
     auth::Reader,
     cache::Question,
-    extract::{OwnerPath, Path},
+    extract::{OwnerPath, Path, Query},
     problem::{BadRequest, Problem, ProblemBody, Refused},
     state::AppState,
     view::CdnInfo,
@@ -24,10 +27,11 @@ use crate::{
     tag = "entitlements",
     params(
         OwnerPath,
+        InfoQuery,
         ("If-None-Match" = Option<String>, Header, description = "The ETag of an answer at hand."),
     ),
     responses(
-        (status = 200, body = CdnInfo, description = "The answer. It holds a private key.",
+        (status = 200, body = CdnInfo, description = "The answer. It holds a private key. With `path` nothing keeps it.",
          headers(("ETag" = String, description = "The answer's entity tag."))),
         (status = 304, description = "The answer at hand is right."),
         (status = 404, body = ProblemBody, content_type = "application/problem+json",
@@ -39,13 +43,13 @@ pub async fn get_owner_cdn_info(
     Reader(caller): Reader,
     State(state): State<AppState>,
     Path(path): Path<OwnerPath>,
+    Query(query): Query<InfoQuery>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.check_owner(&path.owner_key)?;
     let found = answer(&Question::Owner(path.owner_key), &caller, &state).await?;
-    let body = found.answer.json.clone();
-    let response = send(&found, "application/json", body, &headers);
+    let response = query.send(&found, &headers, &caller, &state).await?;
     count_read(&response, &method, &found, &caller, &state);
     Ok(response)
 }

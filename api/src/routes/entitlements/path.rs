@@ -93,11 +93,16 @@ pub fn send(found: &Cached, kind: &'static str, body: Bytes, headers: &HeaderMap
     let keep = HeaderValue::from_static("private, max-age=60");
     answered.insert(header::CACHE_CONTROL, keep);
     answered.insert(header::VARY, HeaderValue::from_static("Authorization"));
+    mark_stale(found, answered);
+    response
+}
+
+/// Marks what comes from memory because the database is away.
+pub fn mark_stale(found: &Cached, headers: &mut HeaderMap) {
     if found.stale {
         let warning = HeaderValue::from_static(r#"110 portolan "Response is Stale""#);
-        answered.insert(header::WARNING, warning);
+        headers.insert(header::WARNING, warning);
     }
-    response
 }
 
 /// Counts a private key that goes out: neither the head of an answer nor the word that it is unchanged

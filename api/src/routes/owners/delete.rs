@@ -30,7 +30,11 @@ pub async fn delete_owner(
     Path(path): Path<OwnerPath>,
 ) -> Result<StatusCode, Problem> {
     match state.store.delete_owner(&path.owner_key, &caller.by).await {
-        Ok(()) => state.cache.changed(&path.owner_key),
+        Ok(()) => {
+            state.cache.changed(&path.owner_key);
+            // Its repositories went with it.
+            state.edges.changed();
+        }
         Err(StorageError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
     }
