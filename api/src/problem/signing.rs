@@ -3,11 +3,7 @@
 use axum::http::StatusCode;
 use portolan_domain::signed_url::{InvalidProfile, InvalidTerms, SigningError};
 
-use super::{
-    Problem,
-    internal,
-    mapping::sentence,
-};
+use super::{Problem, internal, mapping::sentence};
 use crate::{auth::forbidden, signed_urls::SignError};
 
 impl From<InvalidProfile> for Problem {

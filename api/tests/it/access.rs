@@ -37,7 +37,6 @@ fn rule(operation: &str) -> Rule {
         | "list_flat_manager_tokens"
         | "create_flat_manager_revocation" => Rule::OwnToken,
         "create_oauth_revocation" => Rule::TokenInForm,
-        "list_tokens" | "create_revocation" => Rule::Roles(&[Admin, Issuer]),
         "create_introspection" => Rule::Roles(&[Admin, Issuer, Proxy]),
         "create_owner" | "update_owner" | "delete_owner" | "create_upstream_ca"
         | "delete_upstream_ca" | "create_cdn" | "update_cdn" | "delete_cdn"
@@ -72,7 +71,9 @@ fn rule(operation: &str) -> Rule {
         | "get_repo"
         | "list_expirations" => Rule::Roles(&[Admin, Manager, Auditor]),
         "update_grants" | "delete_grants" | "create_grant_batch" | "create_ref_tokens"
-        | "create_signed_urls" => Rule::Roles(&[Admin, Issuer]),
+        | "create_signed_urls" | "list_tokens" | "create_revocation" => {
+            Rule::Roles(&[Admin, Issuer])
+        }
         "get_grants" => Rule::Roles(&[Admin, Issuer, Auditor]),
         "list_audit_events" | "get_metrics" => Rule::Roles(&[Admin, Auditor]),
         "get_edge_authorization_nginx"
