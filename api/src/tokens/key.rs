@@ -43,7 +43,7 @@ impl Key {
             }
             (algorithm, _, Some(pem)) => {
                 let parts = PublicParts::from_pem(pem, algorithm)?;
-                let jwk = jwk(&parts, algorithm, &key.kid);
+                let jwk = jwk(&parts, key);
                 (decoding_key(&parts), Some(jwk))
             }
             _ => {
@@ -133,7 +133,7 @@ fn decoding_key(parts: &PublicParts) -> DecodingKey {
     }
 }
 
-fn jwk(parts: &PublicParts, algorithm: TokenAlgorithm, kid: &str) -> Value {
+fn jwk(parts: &PublicParts, key: &TokenKey) -> Value {
     let mut jwk = match parts {
         PublicParts::Ec { x, y } => {
             json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) })
@@ -141,8 +141,10 @@ fn jwk(parts: &PublicParts, algorithm: TokenAlgorithm, kid: &str) -> Value {
         PublicParts::Ed { x } => json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(x) }),
         PublicParts::Rsa { n, e } => json!({ "kty": "RSA", "n": encode(n), "e": encode(e) }),
     };
-    jwk["kid"] = kid.into();
-    jwk["alg"] = algorithm.as_str().into();
+    jwk["kid"] = key.kid.as_str().into();
+    jwk["alg"] = key.algorithm.as_str().into();
     jwk["use"] = "sig".into();
+    // A member of its own (RFC 7517, section 4): a verifier that asks no `typ` picks its keys by it.
+    jwk["purpose"] = key.kind.as_str().into();
     jwk
 }

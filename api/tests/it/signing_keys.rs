@@ -47,9 +47,9 @@ both_engines! {
             assert!(!answer.text.contains(secret), "{secret}");
         }
         for (key, kty, members) in [
-            (&ec, "EC", &["alg", "crv", "kid", "kty", "use", "x", "y"][..]),
-            (&ed, "OKP", &["alg", "crv", "kid", "kty", "use", "x"]),
-            (&rsa, "RSA", &["alg", "e", "kid", "kty", "n", "use"]),
+            (&ec, "EC", &["alg", "crv", "kid", "kty", "purpose", "use", "x", "y"][..]),
+            (&ed, "OKP", &["alg", "crv", "kid", "kty", "purpose", "use", "x"]),
+            (&rsa, "RSA", &["alg", "e", "kid", "kty", "n", "purpose", "use"]),
         ] {
             let body = answer.json();
             let mut keys = body["keys"].as_array().unwrap().iter();
@@ -57,6 +57,7 @@ both_engines! {
             let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
             assert_eq!(names, members, "{shown}");
             assert_eq!((&shown["kty"], &shown["use"]), (&json!(kty), &json!("sig")));
+            assert_eq!(shown["purpose"], key.kind.as_str());
             // Another implementation reads it.
             let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(shown.clone()).unwrap();
             let read = jsonwebtoken::DecodingKey::from_jwk(&jwk);

@@ -33,6 +33,8 @@ pub struct Jwk {
     /// `sig`.
     #[serde(rename = "use")]
     usage: String,
+    /// What it signs: `access`, `ref-token` or `registry`.
+    purpose: String,
     /// Its curve: `P-256` or `Ed25519`.
     crv: Option<String>,
     /// A coordinate, or the key of `OKP`, base64url.
