@@ -23,8 +23,9 @@ check: ## Format, lints, layers, OpenAPI drift, dependencies
 	$(CARGO) test --quiet -p portolan-openapi
 	scripts/check-dependencies
 
-e2e: ## Use clients generated from openapi.json, and look for answers that it does not describe
+e2e: ## Use deploy/ with the real programs, clients generated from openapi.json, and look for answers that it does not describe
 	$(CARGO) build --quiet -p portolan
+	PORTOLAN=$(CURDIR)/target/debug/portolan deploy/e2e/run
 	PORTOLAN=$(CURDIR)/target/debug/portolan openapi/e2e/run
 	PORTOLAN=$(CURDIR)/target/debug/portolan openapi/e2e/conformance/run
 

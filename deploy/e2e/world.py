@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,15 @@ def shipped(name: str, changes: dict[str, str], to: Path) -> Path:
     return to
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Waits for what must come soon."""
+    until = time.monotonic() + PATIENCE
+    while not is_so():
+        if time.monotonic() > until:
+            raise AssertionError("it did not come about")
+        threading.Event().wait(0.05)
+
+
 class Programs:
     """Programs that run beside a test, and end with it."""
 
@@ -74,13 +83,15 @@ class Programs:
         arguments = [str(part) for part in command]
         self.running[name] = subprocess.Popen(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
-        until = time.monotonic() + PATIENCE
-        while True:
+
+        def listens() -> bool:
+            if self.running[name].poll() is not None:
+                raise AssertionError(f"{name} ended: {self.log(name)}")
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                return
-            if self.running[name].poll() is not None or time.monotonic() > until:
-                raise AssertionError(f"{name} does not listen: {self.log(name)}")
-            threading.Event().wait(0.05)
+                return True
+            return False
+
+        wait_until(listens)
 
     def stop(self, name: str) -> None:
         program = self.running.pop(name)
@@ -123,9 +134,11 @@ def ask(
         if tls
         else http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     )
+    pairs = list(headers.items() if isinstance(headers, dict) else headers)
+    own_host = any(name == "Host" for name, _ in pairs)
     with contextlib.closing(connection):
-        connection.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in headers.items() if isinstance(headers, dict) else headers:
+        connection.putrequest(method, path, skip_host=own_host, skip_accept_encoding=True)
+        for name, value in pairs:
             connection.putheader(name, value)
         if body is not None:
             connection.putheader("Content-Length", str(len(body)))
