@@ -8,8 +8,32 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PUBLIC = {"get_liveness", "get_readiness", "get_status", "get_openapi", "get_signing_ca"}
-KEY_MATERIAL = {"get_cdn_info", "get_upstream_cert", "get_owner_cdn_info"}
+# Those with a token of their own among them: no key of ours counts there.
+PUBLIC = {
+    "get_liveness",
+    "get_readiness",
+    "get_status",
+    "get_openapi",
+    "get_signing_ca",
+    "get_jwks",
+    "get_authorization_server",
+    "get_revocations",
+    "create_oauth_revocation",
+    "create_token_subset",
+    "create_flat_manager_token_subset",
+    "create_flat_manager_revocation",
+    "list_flat_manager_tokens",
+    "get_edge_authorization_nginx",
+    "get_edge_authorization_traefik",
+    "get_edge_authorization_envoy",
+}
+KEY_MATERIAL = {
+    "get_cdn_info",
+    "get_upstream_cert",
+    "get_owner_cdn_info",
+    "get_edge_cdn_info",
+    "get_edge_requirement",
+}
 READ = {
     "list_owners",
     "get_owner",
@@ -23,6 +47,8 @@ READ = {
     "list_entitlements",
     "get_entitlement",
     "list_expirations",
+    "list_repos",
+    "get_repo",
     "get_job",
 }
 IMPORT = {
@@ -37,7 +63,21 @@ IMPORT = {
     "create_entitlement_batch",
     "update_owner_cdn",
     "delete_owner_cdn",
+    "update_repo",
+    "update_repo_commits",
+    "delete_repo",
 }
+GIVE = {
+    "update_grants",
+    "delete_grants",
+    "create_grant_batch",
+    "create_ref_tokens",
+    "create_signed_urls",
+    "list_tokens",
+    "create_revocation",
+}
+SEE_GRANTS = {"get_grants"}
+INTROSPECT = {"create_introspection"}
 AUDIT = {"list_audit_events", "get_metrics"}
 WRITE = {
     "create_owner",
@@ -51,7 +91,7 @@ WRITE = {
     "create_cdn_check",
 }
 # No guess finds the id of a job or an import, nothing may be undone that the others need, and no CDN is
-# named in cdn.check_allow. The last two are left out in schemathesis.toml.
+# named in cdn.check_allow. The last four are left out in schemathesis.toml.
 UNGUESSED = {
     "get_job",
     "create_import_restore",
@@ -59,15 +99,17 @@ UNGUESSED = {
     "create_cdn_check",
     "create_entitlement_batch",
     "create_import_job",
+    "create_grant_batch",
+    "update_repo_commits",
 }
 
 MAY_CALL = {
     "nobody": PUBLIC,
-    "admin": PUBLIC | KEY_MATERIAL | READ | IMPORT | WRITE | AUDIT,
+    "admin": PUBLIC | KEY_MATERIAL | READ | IMPORT | WRITE | AUDIT | GIVE | SEE_GRANTS | INTROSPECT,
     "manager": PUBLIC | KEY_MATERIAL | READ | IMPORT,
-    "proxy": PUBLIC | KEY_MATERIAL,
-    "issuer": PUBLIC,
-    "auditor": PUBLIC | READ | AUDIT,
+    "proxy": PUBLIC | KEY_MATERIAL | INTROSPECT,
+    "issuer": PUBLIC | GIVE | SEE_GRANTS | INTROSPECT,
+    "auditor": PUBLIC | READ | AUDIT | SEE_GRANTS,
 }
 
 

@@ -19,6 +19,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 pub struct RevokeToken {
     /// The token.
+    #[schema(min_length = 1)]
     token: String,
     /// What kind of token it is; it is found without.
     #[serde(rename = "token_type_hint")]

@@ -69,11 +69,12 @@ pub struct WantedRef {
     collection_id: CollectionId,
     /// The ref, such as `app/org.example.Game/x86_64/stable`.
     #[serde(rename = "ref")]
-    #[schema(value_type = String, max_length = 512)]
+    #[schema(value_type = String, min_length = 1, max_length = 512,
+             pattern = r"^(\.*[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3,})(/(\.*[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3,}))*$")]
     name: RefName,
     /// The commit that is wanted. A token is for all commits of its refs.
     #[serde(default)]
-    #[schema(value_type = Option<String>, required = false)]
+    #[schema(value_type = Option<String>, required = false, pattern = r"^[0-9a-f]{64}$")]
     #[expect(dead_code, reason = "see above")]
     commit: Option<CommitId>,
     /// The commit's token type. It decides nothing: whoever asks may say what he likes.
