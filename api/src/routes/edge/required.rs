@@ -22,8 +22,8 @@ use crate::{
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RequiredQuery {
-    /// What the CDN's client asked for: a path such as `/repo/stable/objects/04/23….commit`.
-    #[param(min_length = 1, max_length = 8192)]
+    /// What the CDN's client asked for: a path such as `/repo/stable/objects/04/23….commit`, 8192 bytes at most.
+    #[param(min_length = 1)]
     uri: String,
 }
 
