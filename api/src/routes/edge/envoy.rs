@@ -25,7 +25,8 @@ const PREFIX: &str = "/edge/authorize/envoy";
     operation_id = "get_edge_authorization_envoy",
     tag = "edges",
     security(()),
-    params(("path" = String, Path, description = "The path that the client asked for, as it came.")),
+    params(("path" = String, Path, description = "The path that the client asked for, as it came.",
+            pattern = r"^[^\x00-\x1f\x7f]+$")),
     responses(
         (status = 200, description = "It may.",
          headers(
