@@ -21,6 +21,7 @@ mod batch;
 mod cdn_info;
 mod cdn_signing;
 mod cdns;
+mod copy;
 mod credentials;
 mod downstream;
 mod engine;
@@ -62,6 +63,7 @@ pub use batch::{BatchCounts, BatchLine, LineRefusal};
 pub use cdn_info::{EntitlementAnswer, StoredCertificate};
 pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use cdns::{Cdn, CdnChange, NewCdn};
+pub use copy::{CopiedTable, CopyError, copy_database};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
 };

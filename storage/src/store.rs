@@ -156,7 +156,7 @@ pub(crate) async fn migrate_schema(database: &DatabaseConnection) -> Result<()> 
 }
 
 /// Held until the transaction ends. SQLite has one writer anyway.
-async fn lock_migrations(transaction: &DatabaseTransaction) -> Result<()> {
+pub(crate) async fn lock_migrations(transaction: &DatabaseTransaction) -> Result<()> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
         transaction.execute_unprepared(&lock).await?;

@@ -20,6 +20,17 @@ impl CliError {
         Self { message, problem }
     }
 
+    /// A refusal with all that led to it.
+    fn chained(error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(inner) = source {
+            message = format!("{message}: {inner}");
+            source = inner.source();
+        }
+        Self::new(message)
+    }
+
     /// A refusal that a server sent as problem+json.
     pub fn from_body(body: Value) -> Self {
         let detail = body["detail"]
@@ -54,13 +65,13 @@ impl From<Problem> for CliError {
 
 impl From<portolan_storage::StorageError> for CliError {
     fn from(error: portolan_storage::StorageError) -> Self {
-        let mut message = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(inner) = source {
-            message = format!("{message}: {inner}");
-            source = inner.source();
-        }
-        Self::new(message)
+        Self::chained(&error)
+    }
+}
+
+impl From<portolan_storage::CopyError> for CliError {
+    fn from(error: portolan_storage::CopyError) -> Self {
+        Self::chained(&error)
     }
 }
 

@@ -42,6 +42,19 @@ impl Default for DatabaseConfig {
 }
 
 impl DatabaseConfig {
+    /// The database that a command names, rather than the configuration.
+    ///
+    /// # Errors
+    /// Where the URL is none.
+    pub fn of_url(url: &str) -> Result<Self, ConfigError> {
+        let mut named = Self {
+            url: Some(url.to_owned()),
+            ..Self::default()
+        };
+        named.resolve(Path::new(""))?;
+        Ok(named)
+    }
+
     pub(super) fn resolve(&mut self, data_dir: &Path) -> Result<(), ConfigError> {
         let invalid = |key, why: String| ConfigError::Invalid { key, why };
         if let Some(file) = &self.url_file {

@@ -25,6 +25,7 @@ mod cli_signing;
 mod cli_tokens;
 mod client_certificates;
 mod credentials;
+mod db_copy;
 mod desk;
 mod dialect;
 mod downstream;

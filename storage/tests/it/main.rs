@@ -11,6 +11,7 @@ mod audit;
 mod cdn_info;
 mod cdn_signing;
 mod cdns;
+mod copy;
 mod credentials;
 mod downstream;
 mod downstream_batch;
