@@ -26,6 +26,7 @@ pub mod distinguished_name;
 pub mod edge;
 pub mod expiry;
 pub mod export;
+pub mod gateway;
 pub mod grants;
 pub mod ids;
 pub mod import;

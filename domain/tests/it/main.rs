@@ -21,6 +21,7 @@ mod content_keys;
 mod distinguished_names;
 mod edge_access;
 mod edge_uris;
+mod gateway;
 mod grants;
 mod limits;
 mod properties;
