@@ -17,6 +17,7 @@ mod m20261126_000011_revocations;
 mod m20261126_000012_grants;
 mod m20261126_000013_repos;
 mod m20261126_000014_signing_profiles;
+mod m20261127_000015_gateway;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000012_grants::Migration),
             Box::new(m20261126_000013_repos::Migration),
             Box::new(m20261126_000014_signing_profiles::Migration),
+            Box::new(m20261127_000015_gateway::Migration),
         ]
     }
 }

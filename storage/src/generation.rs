@@ -21,6 +21,9 @@ const REVOCATIONS: &str = "revocations";
 /// Grows with every change of the operator's CDNs, which are part of many owners' answers.
 const CDNS: &str = "cdns";
 
+/// Grows with everything that the container gateway is fed.
+const GATEWAY: &str = "gateway";
+
 /// How often what nodes keep in memory has changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Generations {
@@ -30,6 +33,8 @@ pub struct Generations {
     pub signing_keys: i64,
     /// Revocations: the number of the last one.
     pub revocations: i64,
+    /// What the container gateway was fed.
+    pub gateway: i64,
 }
 
 impl Store {
@@ -52,7 +57,12 @@ impl Store {
     /// [`StorageError`].
     pub async fn generations(&self) -> Result<Generations> {
         let rows = generations::Entity::find()
-            .filter(generations::Column::Name.is_in([CREDENTIALS, SIGNING_KEYS, REVOCATIONS]))
+            .filter(generations::Column::Name.is_in([
+                CREDENTIALS,
+                SIGNING_KEYS,
+                REVOCATIONS,
+                GATEWAY,
+            ]))
             .all(&self.database)
             .await?;
         let value = |name: &str| {
@@ -63,6 +73,7 @@ impl Store {
             credentials: value(CREDENTIALS)?,
             signing_keys: value(SIGNING_KEYS)?,
             revocations: value(REVOCATIONS)?,
+            gateway: value(GATEWAY)?,
         })
     }
 }
@@ -81,6 +92,19 @@ pub(crate) async fn signing_keys_changed(transaction: &DatabaseTransaction) -> R
 /// Tells every node that the operator's CDNs have changed.
 pub(crate) async fn cdns_changed(transaction: &DatabaseTransaction) -> Result<()> {
     changed(transaction, CDNS).await
+}
+
+/// Tells every node that the container gateway was fed. Of two feeds at once, the second waits here.
+pub(crate) async fn gateway_changed(transaction: &DatabaseTransaction) -> Result<()> {
+    changed(transaction, GATEWAY).await
+}
+
+/// How often the container gateway was fed.
+pub(crate) async fn gateway(transaction: &DatabaseTransaction) -> Result<i64> {
+    let row = generations::Entity::find_by_id(GATEWAY)
+        .one(transaction)
+        .await?;
+    Ok(row.ok_or_else(|| missing(GATEWAY))?.value)
 }
 
 /// Takes the numbers of so many new revocations, and answers the first of them; every node is told. Whoever

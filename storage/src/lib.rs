@@ -29,6 +29,7 @@ mod entity;
 pub mod error;
 mod expirations;
 mod exports;
+mod gateway;
 mod generation;
 mod grants;
 mod ids;
@@ -74,6 +75,7 @@ pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
+pub use gateway::{FedRepositories, GatewayRepository, GatewaySnapshot, HolderKind, Others};
 pub use generation::Generations;
 pub use grants::GrantBatch;
 pub use imports::{

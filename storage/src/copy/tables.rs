@@ -52,4 +52,7 @@ tables! {
     repos
     commits
     grants
+    gateway_repositories
+    gateway_users
+    gateway_hosts
 }

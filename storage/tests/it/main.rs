@@ -16,6 +16,7 @@ mod credentials;
 mod downstream;
 mod downstream_batch;
 mod exports;
+mod gateway;
 mod grants;
 mod import_conflicts;
 mod import_content;
