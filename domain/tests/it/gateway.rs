@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use portolan_domain::gateway::{
-    Action, NumberSet, Resource, Scope, libtrust_kid, rfc7638_thumbprint,
+    Action, MappingFeed, NumberSet, Resource, Scope, libtrust_kid, rfc7638_thumbprint,
 };
 
 fn read(parameter: &str) -> Vec<(Resource, Vec<&'static str>)> {
@@ -124,4 +124,60 @@ fn bytes_that_are_no_set_are_refused() {
     ] {
         assert_eq!(NumberSet::from_bytes(bytes), None, "{bytes:?}");
     }
+}
+
+#[test]
+fn a_feed_keeps_a_name_once_and_holders_by_its_place() {
+    let json = r#"{"users":[{"alice":[{"repository":"a/b","auth_required":true},{"repository":"c","auth_required":false}]},
+                            {"bob":[{"repository":"c","auth_required":false}],"carol":[]}]}"#;
+    let feed = MappingFeed::read(json.as_bytes(), "users").unwrap();
+    assert_eq!(
+        feed.repositories,
+        [("a/b".to_owned(), true), ("c".to_owned(), false)]
+    );
+    let held: Vec<(&str, Vec<u32>)> = feed
+        .holders
+        .iter()
+        .map(|(name, set)| (name.as_str(), set.iter().collect()))
+        .collect();
+    assert_eq!(
+        held,
+        [("alice", vec![0, 1]), ("bob", vec![1]), ("carol", vec![])]
+    );
+    let none = MappingFeed::read(&br#"{"hosts":[]}"#[..], "hosts").unwrap();
+    assert!(none.holders.is_empty() && none.repositories.is_empty());
+}
+
+#[test]
+fn what_is_no_feed_is_refused_by_its_place() {
+    let long = format!(r#"{{"users":[{{"{}":[]}}]}}"#, "a".repeat(256));
+    for json in [
+        "",
+        "[]",
+        "{}",
+        r#"{"hosts":[]}"#,
+        r#"{"users":{}}"#,
+        r#"{"users":[[]]}"#,
+        r#"{"users":[],"users":[]}"#,
+        r#"{"users":[{"a":[]},{"a":[]}]}"#,
+        r#"{"users":[{"a":[],"a":[]}]}"#,
+        r#"{"users":[{"":[]}]}"#,
+        r#"{"users":[{"a b":[]}]}"#,
+        r#"{"users":[{"a":{}}]}"#,
+        r#"{"users":[{"a":[{"repository":"b"}]}]}"#,
+        r#"{"users":[{"a":[{"repository":"","auth_required":true}]}]}"#,
+        r#"{"users":[{"a":[{"repository":"b\u0000","auth_required":true}]}]}"#,
+        r#"{"users":[{"a":[{"repository":"b","auth_required":"yes"}]}]}"#,
+        r#"{"users":[]} x"#,
+        &long,
+    ] {
+        let refused = MappingFeed::read(json.as_bytes(), "users");
+        assert!(refused.is_err(), "{json} was taken");
+    }
+    let said = MappingFeed::read(&b"{\"users\":[{\"a b\":[]}]}"[..], "users");
+    let said = said.unwrap_err().to_string();
+    assert!(
+        said.contains("\"a b\"") && said.contains("line 1"),
+        "{said}"
+    );
 }

@@ -1,13 +1,13 @@
 //! Who may pull what: users by name, hosts by uuid, each with all that is theirs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use portolan_domain::gateway::NumberSet;
+use portolan_domain::gateway::{MappingFeed, NumberSet};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set, sea_query::OnConflict,
 };
 
-use super::{FedRepositories, HolderKind, Others, repositories::list_repositories};
+use super::{HolderKind, Others, repositories::list_repositories};
 use crate::{
     audit::Actor,
     entity::{gateway_hosts, gateway_users},
@@ -28,34 +28,37 @@ impl Store {
     pub async fn put_gateway_holders(
         &self,
         kind: HolderKind,
-        holders: &BTreeMap<String, FedRepositories>,
+        fed: &MappingFeed,
         others: Others,
         by: &Actor,
     ) -> Result<()> {
         let transaction = self.write().await?;
         gateway_changed(&transaction).await?;
-        let named: FedRepositories = holders
-            .values()
-            .flatten()
-            .map(|(name, auth_required)| (name.clone(), *auth_required))
-            .collect();
+        let named = fed.repositories.iter().cloned().collect();
         let numbers = list_repositories(&transaction, &named, false).await?;
-        let wanted = holders
+        let numbers: Vec<Option<u32>> = fed
+            .repositories
             .iter()
-            .map(|(holder, held)| (holder.as_str(), set(held, &numbers)));
+            .map(|(name, _)| u32::try_from(*numbers.get(name)?).ok())
+            .collect();
+        let numbered = |places: &NumberSet| {
+            let place = places
+                .iter()
+                .filter_map(|place| usize::try_from(place).ok());
+            place.filter_map(|place| *numbers.get(place)?).collect()
+        };
+        let wanted = fed
+            .holders
+            .iter()
+            .map(|(holder, places)| (holder.as_str(), numbered(places)));
         store(&transaction, kind, wanted.collect(), others).await?;
         let action = match kind {
             HolderKind::User => "gateway.users",
             HolderKind::Host => "gateway.hosts",
         };
-        let detail = format!("{} of them", holders.len());
+        let detail = format!("{} of them", fed.holders.len());
         transaction.commit(by.did(action).detail(detail)).await
     }
-}
-
-fn set(held: &FedRepositories, numbers: &HashMap<String, i64>) -> NumberSet {
-    let number = |name: &String| u32::try_from(*numbers.get(name)?).ok();
-    held.keys().filter_map(number).collect()
 }
 
 /// Writes what is another than before, and nothing else.

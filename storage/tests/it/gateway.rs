@@ -1,8 +1,9 @@
 //! What the container gateway is fed: whole lists, one after the other, read as they are at one moment.
 
-use std::collections::BTreeMap;
-
+use portolan_domain::gateway::MappingFeed;
 use portolan_storage::{FedRepositories, GatewaySnapshot, HolderKind, Others, Store, both_engines};
+
+use serde_json::{Value, json};
 
 use crate::{raw::Raw, support::by};
 
@@ -13,13 +14,14 @@ fn fed(names: &[(&str, bool)]) -> FedRepositories {
         .collect()
 }
 
-fn holders(of: &[(&str, &[&str])]) -> BTreeMap<String, FedRepositories> {
-    of.iter()
-        .map(|(holder, names)| {
-            let names: Vec<_> = names.iter().map(|name| (*name, true)).collect();
-            ((*holder).to_owned(), fed(&names))
-        })
-        .collect()
+fn holders(of: &[(&str, &[&str])]) -> MappingFeed {
+    let repository = |name: &&str| json!({ "repository": name, "auth_required": true });
+    let of: Vec<Value> = of
+        .iter()
+        .map(|(holder, names)| json!({ *holder: names.iter().map(repository).collect::<Vec<_>>() }))
+        .collect();
+    let json = json!({ "users": of }).to_string();
+    MappingFeed::read(json.as_bytes(), "users").unwrap()
 }
 
 async fn list(store: &Store, names: &[(&str, bool)]) {
