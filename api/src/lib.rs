@@ -4,7 +4,7 @@
 //! [`routes`]: one verb, one file, in one order: request, response, `#[utoipa::path]`, handler.
 //! [`extract`]: what a handler's signature asks for; who may call is a type there. [`problem`]: every
 //! refusal, and the one place where errors become HTTP. [`import`], [`export`], [`registration`], [`repos`],
-//! [`grants`] (the last three over a [`batch`] of lines), [`tokens`], [`ref_tokens`], [`edge`]: the use
+//! [`grants`] (the last three over a [`batch`] of lines), [`tokens`], [`ref_tokens`], [`edge`], [`gateway`]: the use
 //! cases behind the routes and the commands. [`config`]: one file per section. [`cli`]: the commands.
 
 pub mod anchors;
@@ -20,6 +20,7 @@ pub mod edge;
 pub mod expiry;
 pub mod export;
 pub mod extract;
+pub mod gateway;
 pub mod grants;
 pub mod import;
 pub mod jobs;

@@ -41,6 +41,7 @@ use crate::{
         (name = "CDNs", description = "Where content is."),
         (name = "repositories", description = "OSTree repositories: which ref a commit is of."),
         (name = "edges", description = "What CDNs and proxies ask before they hand out a file."),
+        (name = "container gateway", description = "Who may pull what of a registry, and pulling it."),
         (name = "upstream CAs", description = "Who is trusted to sign manifests."),
         (name = "grants", description = "Which user may have which refs."),
         (name = "tokens", description = "Tokens, and the keys that verify them."),
@@ -68,6 +69,16 @@ impl Modify for Schemes {
                 "A token, made with `portolan token create` or by flat-manager.",
             ));
         components.add_security_scheme("token", SecurityScheme::Http(token.build()));
+        let registry = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "A token of the container gateway's, from `/container_gateway/v2/token`.",
+            ));
+        components.add_security_scheme("registry", SecurityScheme::Http(registry.build()));
+        let login = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("A user of the container gateway's, with a password."));
+        components.add_security_scheme("registry_login", SecurityScheme::Http(login.build()));
     }
 }
 
@@ -105,6 +116,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(routes::revocations::router())
         .merge(routes::well_known::router())
         .merge(routes::edge::router())
+        .nest("/container_gateway", routes::gateway::router())
         .merge(routes::audit::router())
         .merge(routes::expirations::router())
         .merge(routes::metrics::router())
@@ -135,9 +147,18 @@ pub fn router(state: AppState) -> Router {
         service = service.nest(prefix, routes.clone().layer(spoken));
     }
     let docs = SwaggerUi::new("/docs").url("/docs/openapi.json", named(document));
-    service
-        .merge(routes)
-        .merge(docs)
+    layered(service.merge(routes).merge(docs), state)
+}
+
+/// The container gateway's routes at the root, for its own listener.
+pub fn gateway_router(state: AppState) -> Router {
+    let (routes, _) = routes::gateway::router().split_for_parts();
+    layered(routes, state)
+}
+
+/// What is around all routes.
+fn layered(routes: Router<AppState>, state: AppState) -> Router {
+    routes
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         // Each route that takes a body limits it itself: an upload is far beyond the default.

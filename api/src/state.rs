@@ -15,6 +15,7 @@ use crate::{
     edge::Edges,
     expiry::Expirations,
     export::{Exporter, SigningCas},
+    gateway::Gateway,
     import::Importer,
     jobs::Jobs,
     metrics::Metrics,
@@ -59,6 +60,8 @@ pub struct AppState {
     pub cache: EntitlementCache,
     /// Repositories and commits, as edges ask for them.
     pub edges: Edges,
+    /// The container gateway.
+    pub gateway: Gateway,
     /// Looks at CDNs.
     pub cdn_checker: CdnChecker,
     /// What ends when.
@@ -102,15 +105,18 @@ impl AppState {
         let tokens = Tokens::new(
             store.clone(),
             clock.clone(),
-            config.issuer(),
+            (config.issuer(), config.gateway.kid_format),
             Revocations::new(store.clone(), clock.clone()),
         );
+        let gate = Gate::new(&config.access);
+        let gateway = Gateway::new(&store, &config, &clock, (&tokens, &gate))?;
         let expirations = Expirations::new(store.clone(), anchors.clone());
         Ok(Self {
             keyring: Keyring::new(store.clone(), pulse.clone()),
             edges: Edges::new(store.clone(), pulse.clone()),
             pulse: pulse.clone(),
-            gate: Gate::new(&config.access),
+            gate,
+            gateway,
             nonces: Arc::default(),
             audit: Audit::new(store.clone(), clock.clone()),
             authority: Authority::new(&config.tokens, store.clone(), clock.clone())?,
@@ -118,7 +124,10 @@ impl AppState {
             cache,
             jobs,
             cdn_checker: CdnChecker::new(&config.cdn, anchors.clone(), clock.clone()),
-            client_cas: ClientCaStore::new(&config.http),
+            client_cas: ClientCaStore::new(
+                "http.client_ca_file",
+                config.http.client_ca_file.clone(),
+            ),
             webhook: Webhook::new(&config.webhook)?,
             metrics: Metrics::new(expirations.clone()),
             expirations,

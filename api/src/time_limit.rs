@@ -13,7 +13,7 @@ use crate::{problem::Problem, state::AppState};
 
 /// The routes without a time limit: an upload has one of its own, the import behind it is worth waiting
 /// for (so is undoing one), and who waits for a job says how long.
-const UNLIMITED: [(Method, &str); 9] = [
+const UNLIMITED: [(Method, &str); 14] = [
     (Method::POST, "/owners/{owner_key}/imports"),
     (Method::POST, "/owners/{owner_key}/imports/async"),
     (
@@ -26,6 +26,11 @@ const UNLIMITED: [(Method, &str); 9] = [
     (Method::POST, "/owners/{owner_key}/grants/batch"),
     (Method::PUT, "/repos/{repo}/commits"),
     (Method::POST, "/owners/{owner_key}/exports"),
+    (Method::PUT, "/repository_list"),
+    (Method::PUT, "/user_repository_mapping"),
+    (Method::PUT, "/update_hosts"),
+    (Method::PUT, "/host_repository_mapping"),
+    (Method::PUT, "/update_host_repositories"),
 ];
 
 /// The layer that answers 503 for a route that takes too long. A body has its own time to come.

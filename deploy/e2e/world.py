@@ -151,8 +151,14 @@ def ask(
 class Portolan:
     """The service, on a database of its own."""
 
-    def __init__(self, programs: Programs, config: str = "") -> None:
-        self.programs, self.port = programs, free_port()
+    def __init__(
+        self, programs: Programs, config: str = "", tls: Path | None = None, gateway: int | None = None
+    ) -> None:
+        self.programs, self.port, self.gateway = programs, free_port(), gateway
+        self.tls = ssl.create_default_context(cafile=str(tls)) if tls else None
+        if self.tls:
+            # Its name is for clients of the registry; here it is known by its address.
+            self.tls.check_hostname = False
         self.data = programs.folder / "data"
         self.data.mkdir()
         (self.data / "portolan.toml").write_text(config)
@@ -166,7 +172,8 @@ class Portolan:
     def start(self) -> None:
         listen = f"127.0.0.1:{self.port}"
         command = (PORTOLAN, "--data-dir", self.data, "--listen", listen, "serve")
-        self.programs.start("portolan", *command, port=self.port)
+        # Its own listener is open last.
+        self.programs.start("portolan", *command, port=self.gateway or self.port)
 
     def stop(self) -> None:
         self.programs.stop("portolan")
@@ -180,7 +187,7 @@ class Portolan:
     def call(self, method: str, path: str, body: object = None, key: str | None = None) -> Answer:
         sent = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {key or self.admin}", "Content-Type": "application/json"}
-        return ask(self.port, path, headers, method, sent)
+        return ask(self.port, path, headers, method, sent, self.tls)
 
 
 NGINX = """\

@@ -20,9 +20,10 @@ const SIGNING_KEYS: &str = "signing-keys";
 const REVOCATIONS: &str = "revocations";
 /// Grows with every change of the operator's CDNs, which are part of many owners' answers.
 const CDNS: &str = "cdns";
-
 /// Grows with everything that the container gateway is fed.
 const GATEWAY: &str = "gateway";
+/// Grows where a user's tokens end before their time.
+const GATEWAY_LOGINS: &str = "gateway-logins";
 
 /// How often what nodes keep in memory has changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Generations {
     pub revocations: i64,
     /// What the container gateway was fed.
     pub gateway: i64,
+    /// Who may log in to it: tokens that had ended then are not to be believed.
+    pub gateway_logins: i64,
 }
 
 impl Store {
@@ -62,6 +65,7 @@ impl Store {
                 SIGNING_KEYS,
                 REVOCATIONS,
                 GATEWAY,
+                GATEWAY_LOGINS,
             ]))
             .all(&self.database)
             .await?;
@@ -74,6 +78,7 @@ impl Store {
             signing_keys: value(SIGNING_KEYS)?,
             revocations: value(REVOCATIONS)?,
             gateway: value(GATEWAY)?,
+            gateway_logins: value(GATEWAY_LOGINS)?,
         })
     }
 }
@@ -94,17 +99,21 @@ pub(crate) async fn cdns_changed(transaction: &DatabaseTransaction) -> Result<()
     changed(transaction, CDNS).await
 }
 
-/// Tells every node that the container gateway was fed. Of two feeds at once, the second waits here.
-pub(crate) async fn gateway_changed(transaction: &DatabaseTransaction) -> Result<()> {
-    changed(transaction, GATEWAY).await
+/// Tells every node that the container gateway was fed, and answers how often it was. Of two feeds at once, the
+/// second waits here.
+pub(crate) async fn gateway_changed(transaction: &DatabaseTransaction) -> Result<i64> {
+    changed(transaction, GATEWAY).await?;
+    gateway(transaction).await
 }
 
 /// How often the container gateway was fed.
 pub(crate) async fn gateway(transaction: &DatabaseTransaction) -> Result<i64> {
-    let row = generations::Entity::find_by_id(GATEWAY)
-        .one(transaction)
-        .await?;
-    Ok(row.ok_or_else(|| missing(GATEWAY))?.value)
+    value(transaction, GATEWAY).await
+}
+
+/// Tells every node that tokens of the container gateway have ended.
+pub(crate) async fn gateway_logins_changed(transaction: &DatabaseTransaction) -> Result<()> {
+    changed(transaction, GATEWAY_LOGINS).await
 }
 
 /// Takes the numbers of so many new revocations, and answers the first of them; every node is told. Whoever
@@ -115,11 +124,15 @@ pub(crate) async fn take_revocation_numbers(
     count: i64,
 ) -> Result<i64> {
     grow(transaction, REVOCATIONS, count).await?;
-    let row = generations::Entity::find_by_id(REVOCATIONS)
+    let last = value(transaction, REVOCATIONS).await?;
+    Ok(last - count + 1)
+}
+
+async fn value(transaction: &DatabaseTransaction, what: &str) -> Result<i64> {
+    let row = generations::Entity::find_by_id(what)
         .one(transaction)
         .await?;
-    let last = row.ok_or_else(|| missing(REVOCATIONS))?.value;
-    Ok(last - count + 1)
+    Ok(row.ok_or_else(|| missing(what))?.value)
 }
 
 async fn changed(transaction: &DatabaseTransaction, what: &str) -> Result<()> {

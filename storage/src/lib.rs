@@ -75,7 +75,10 @@ pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
-pub use gateway::{FedRepositories, GatewayRepository, GatewaySnapshot, HolderKind, Others};
+pub use gateway::{
+    FedRepositories, GatewayAccount, GatewayToken, HolderKind, NewGatewayToken, Others,
+    TokenPurpose,
+};
 pub use generation::Generations;
 pub use grants::GrantBatch;
 pub use imports::{

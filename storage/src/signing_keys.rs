@@ -19,6 +19,8 @@ use crate::{
 pub enum SigningPurpose {
     /// Manifests: a CA's key.
     Manifest,
+    /// Certificates of the keys that sign tokens for registries: a CA's key.
+    RegistryCa,
 }
 
 /// The state of the key of a purpose and algorithm that signs today.
@@ -56,6 +58,7 @@ impl SigningPurpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Manifest => "manifest",
+            Self::RegistryCa => "registry-ca",
         }
     }
 }

@@ -76,7 +76,7 @@ pub async fn authenticate(parts: &Parts, state: &AppState) -> Result<Caller, Pro
 }
 
 /// Where a request comes from, where that is known.
-pub(super) fn address_of(parts: &Parts, state: &AppState) -> Option<IpAddr> {
+pub fn address_of(parts: &Parts, state: &AppState) -> Option<IpAddr> {
     let peer = parts.extensions.get::<Peer>()?;
     Some(client_address(
         peer,

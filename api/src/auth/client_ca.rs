@@ -18,8 +18,6 @@ use portolan_domain::{
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::config::HttpConfig;
-
 /// Chains in memory at most.
 const MOST: u64 = 10_000;
 /// How long a refusal is remembered.
@@ -27,8 +25,9 @@ const REFUSED: Duration = Duration::from_mins(1);
 
 /// A file that holds no client CAs.
 #[derive(Debug, Error)]
-#[error("http.client_ca_file: {} {why}", file.display())]
+#[error("{key}: {} {why}", file.display())]
 pub struct ClientCaFileError {
+    key: &'static str,
     file: PathBuf,
     why: String,
 }
@@ -38,6 +37,8 @@ pub struct ClientCaFileError {
 pub struct ClientCaStore(Arc<Inner>);
 
 struct Inner {
+    /// What the setting is called.
+    key: &'static str,
     file: Option<PathBuf>,
     current: RwLock<Option<Arc<Loaded>>>,
     /// What was read last, usable or not: its digest, or why it cannot be read.
@@ -55,9 +56,10 @@ struct Loaded {
 impl ClientCaStore {
     /// An empty set; call [`ClientCaStore::reload`] before the first request.
     #[must_use]
-    pub fn new(http: &HttpConfig) -> Self {
+    pub fn new(key: &'static str, file: Option<PathBuf>) -> Self {
         Self(Arc::new(Inner {
-            file: http.client_ca_file.clone(),
+            key,
+            file,
             current: RwLock::default(),
             tried: Mutex::default(),
         }))
@@ -72,6 +74,7 @@ impl ClientCaStore {
             return Ok(false);
         };
         let wrong = |why| ClientCaFileError {
+            key: self.0.key,
             file: file.clone(),
             why,
         };
@@ -108,7 +111,7 @@ impl ClientCaStore {
             ticks.tick().await;
             let cas = self.clone();
             match tokio::task::spawn_blocking(move || cas.reload()).await {
-                Ok(Ok(true)) => tracing::info!("new client CAs are in use"),
+                Ok(Ok(true)) => tracing::info!(key = self.0.key, "new client CAs are in use"),
                 Ok(Ok(false)) | Err(_) => {}
                 Ok(Err(error)) => tracing::error!(%error, "the client CAs before go on"),
             }

@@ -17,6 +17,7 @@ mod token;
 mod token_manager;
 
 pub use api_key::{InvalidKey, Secret, masked};
+pub use authenticate::address_of;
 pub use caller::{
     Admin, Auditor, Caller, Introspector, Issuer, IssuerOrAuditor, Manager, Reader, Viewer,
     forbidden,
@@ -27,5 +28,6 @@ pub use client_certificate::{PresentedCertificate, presented};
 pub use gate::Gate;
 pub use keyring::Keyring;
 pub use on_demand::CallerOnDemand;
+pub(crate) use refusal::too_many;
 pub use token::{ParentToken, bearer};
 pub use token_manager::TokenManager;

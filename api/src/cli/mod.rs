@@ -18,6 +18,7 @@ mod error;
 mod expirations;
 mod export;
 mod first_key;
+mod gateway;
 mod grant;
 mod history;
 mod import;
@@ -122,6 +123,9 @@ enum Command {
     /// The keys that sign tokens
     #[command(subcommand)]
     SigningKey(signing_key::SigningKeyCommand),
+    /// The container gateway: its users, and what a registry trusts
+    #[command(subcommand)]
+    Gateway(gateway::GatewayCommand),
     /// Tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -227,11 +231,12 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Repo(command) => repo::run(context, &command).await,
         Command::Key(command) => key::run(context, &command).await,
         Command::SigningKey(command) => signing_key::run(context, &command).await,
+        Command::Gateway(command) => gateway::run(context, &command).await,
         Command::Token(command) => token::run(context, &command).await,
         Command::Job(command) => job::run(context, &command).await,
         Command::Db(command) => db::run(context, &command).await,
         Command::Config(ConfigCommand::Check) => {
-            serve::check_files(&context.config.http)?;
+            serve::check_files(&context.config)?;
             context.print_config()
         }
         Command::Audit(command) => audit::run(context, &command).await,

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     auth::ClientCaStore,
-    config::HttpConfig,
+    config::Config,
+    gateway::Upstream,
     server::{self, tls::Tls},
 };
 
@@ -15,7 +16,7 @@ use crate::{
 pub async fn run(context: &Context) -> Result<(), CliError> {
     // Before the database opens its own.
     server::raise_open_files();
-    check_files(&context.config.http)?;
+    check_files(&context.config)?;
     let state = context.state().await?;
     first_key::make(context, &state).await?;
     let address = context.config.http.address()?;
@@ -34,11 +35,20 @@ pub async fn run(context: &Context) -> Result<(), CliError> {
 
 /// Reads the files of TLS and of the client CAs, and throws them away: a wrong one is said before
 /// anything is done.
-pub fn check_files(http: &HttpConfig) -> Result<(), CliError> {
+pub fn check_files(config: &Config) -> Result<(), CliError> {
+    let (http, gateway) = (&config.http, &config.gateway);
     let wrong = |error: &dyn std::fmt::Display| CliError::new(error.to_string());
     if let Some(paths) = http.tls() {
         Tls::load(paths).map_err(|error| wrong(&error))?;
     }
-    let cas = ClientCaStore::new(http).reload();
-    cas.map(drop).map_err(|error| wrong(&error))
+    for (key, file) in [
+        ("http.client_ca_file", &http.client_ca_file),
+        ("gateway.host_ca_file", &gateway.host_ca_file),
+    ] {
+        let cas = ClientCaStore::new(key, file.clone()).reload();
+        cas.map_err(|error| wrong(&error))?;
+    }
+    Upstream::new(gateway)
+        .map(drop)
+        .map_err(|error| wrong(&error))
 }

@@ -8,6 +8,7 @@ mod cdn;
 mod check_allow;
 mod database;
 mod export;
+mod gateway;
 mod http;
 mod http_limits;
 mod import;
@@ -37,6 +38,10 @@ pub use self::{
     check_allow::CheckAllow,
     database::DatabaseConfig,
     export::ExportConfig,
+    gateway::{
+        GatewayAuthorityConfig, GatewayAuthorityKind, GatewayConfig, GatewayMode, KidFormat,
+        TokenEndpoint, TokenFormat,
+    },
     http::{ClientCertificateHeader, HttpConfig, TlsPaths},
     http_limits::HttpLimits,
     import::{AnchorConfig, ImportConfig},
@@ -77,6 +82,8 @@ pub struct Config {
     pub cdn: CdnConfig,
     /// `[tokens]`.
     pub tokens: TokensConfig,
+    /// `[gateway]`.
+    pub gateway: GatewayConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[metrics]`.
@@ -195,6 +202,7 @@ impl Config {
             }
         }
         self.cdn.check(self.http.limits.request_seconds)?;
+        self.gateway.check(&self.http)?;
         self.http.check()
     }
 }

@@ -26,20 +26,41 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Form<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
-        if essence(request.headers()) != FORM.media_type {
-            return Err(FORM.unsupported());
-        }
-        let bytes = FORM.read(request, state).await?;
-        parse(&bytes).map(Self).map_err(|why| invalid(&why))
+        read(request, state, &[]).await.map(Self)
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+/// A form in which scopes may stand one by one, as clients of registries send them: all else as in [`Form`].
+pub struct ScopedForm<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for ScopedForm<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        read(request, state, &["scope"]).await.map(Self)
+    }
+}
+
+async fn read<T: DeserializeOwned>(
+    request: Request,
+    state: &AppState,
+    repeated: &[&str],
+) -> Result<T, Problem> {
+    if essence(request.headers()) != FORM.media_type {
+        return Err(FORM.unsupported());
+    }
+    let bytes = FORM.read(request, state).await?;
+    parse(&bytes, repeated).map_err(|why| invalid(&why))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], repeated: &[&str]) -> Result<T, String> {
     let unreadable = |error: &dyn Error| format!("cannot be read: {error}");
     let pairs: Vec<(String, String)> =
         serde_html_form::from_bytes(bytes).map_err(|error| unreadable(&error))?;
     let mut names = BTreeSet::new();
-    if !pairs.iter().all(|(name, _)| names.insert(name)) {
+    let once = |name: &str| !repeated.contains(&name);
+    let mut singles = pairs.iter().filter(|(name, _)| once(name));
+    if !singles.all(|(name, _)| names.insert(name)) {
         // Not said which: its name may be a secret that was put in the wrong place.
         return Err("has a parameter twice".to_owned());
     }
@@ -74,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_parameter_stands_in_a_form_once() {
-        let read = |text: &str| parse::<Asked>(text.as_bytes());
+        let read = |text: &str| parse::<Asked>(text.as_bytes(), &[]);
         let asked = |token: &str, hint: Option<&str>| {
             let (token, hint) = (token.to_owned(), hint.map(str::to_owned));
             Ok(Asked { token, hint })
@@ -86,5 +107,8 @@ mod tests {
             let refused = read(bad);
             assert!(refused.is_err(), "{bad:?} was taken");
         }
+        let scoped = parse::<Asked>(b"scope=a&token=t&scope=b", &["scope"]);
+        assert_eq!(scoped, asked("t", None));
+        assert!(parse::<Asked>(b"scope=a&token=t&token=u", &["scope"]).is_err());
     }
 }

@@ -17,7 +17,7 @@ pub use body::{Json, JsonList};
 pub use cdn_url::parse_cdn_url;
 pub use content_path::parse_path;
 pub use dialect::{Dialect, Shaped};
-pub use form::Form;
+pub use form::{Form, ScopedForm};
 pub use instant::Instant;
 pub use owner::OwnerPath;
 pub use page::{Paged, Paging};

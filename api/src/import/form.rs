@@ -20,7 +20,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::{
     pace::Pace,
-    receive::{base_name, broken, copy},
+    receive::{Limit, base_name, broken, copy},
     upload::{Spool, UploadWriter},
 };
 use crate::problem::Problem;
@@ -82,7 +82,7 @@ fn one_at_a_time<S: Stream + Unpin>(mut chunks: S) -> impl Stream<Item = S::Item
 pub(super) async fn receive(
     request: Request,
     spool: &Spool,
-    limit: u64,
+    limit: Limit,
     pace: &Pace,
 ) -> Result<(UploadWriter, Option<String>), Problem> {
     let credit = Credit::new();
@@ -146,7 +146,7 @@ mod tests {
         // Over the credit, and under the limit that the router lifts for real requests.
         let size = 1_900_000;
         let pace = Pace::new(&HttpLimits::default());
-        let received = receive(form(size), &spool, 64 << 20, &pace).await;
+        let received = receive(form(size), &spool, Limit::of_uploads(64 << 20), &pace).await;
         let (writer, name) = received.unwrap();
         let upload = writer.finish(name, 0).unwrap();
         assert_eq!(

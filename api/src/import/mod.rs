@@ -14,7 +14,7 @@ mod upload;
 pub use on_same::OnSame;
 pub use options::{ImportError, ImportOptions, KeptAs};
 pub use pace::Pace;
-pub use receive::{receive, receive_lines};
+pub use receive::{receive, receive_feed, receive_lines};
 pub use reception::{Place, Reception, busy};
 pub use run::Importer;
 pub use upload::{ReceivedUpload, Spool, UploadWriter};

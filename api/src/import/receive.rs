@@ -21,6 +21,24 @@ const MANIFEST: &str = "Send the manifest as multipart/form-data with one file p
                         (curl -F file=@manifest.zip), or as the body with Content-Type: application/zip.";
 /// How lines may come.
 const LINES: &str = "Send the lines as the body, with Content-Type: application/x-ndjson.";
+/// How a feed may come.
+const FEED: &str = "Send the feed as the body, with Content-Type: application/json.";
+
+/// Bytes at most, and the setting that says so.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    bytes: u64,
+    key: &'static str,
+}
+
+impl Limit {
+    /// That of what is imported.
+    pub(super) const fn of_uploads(bytes: u64) -> Self {
+        let key = "import.limits.upload_bytes";
+        Self { bytes, key }
+    }
+}
+
 /// What NDJSON is called, and what clients send that do not think of it. A form is none of these.
 const LINE_KINDS: [&str; 6] = [
     "application/x-ndjson",
@@ -41,7 +59,7 @@ pub async fn receive(
     limit: u64,
     pace: Pace,
 ) -> Result<ReceivedUpload, Problem> {
-    let started = Instant::now();
+    let (started, limit) = (Instant::now(), Limit::of_uploads(limit));
     let kind = essence(request.headers());
     let name = file_name_of(request.headers());
     let (writer, name) = match kind.as_str() {
@@ -69,6 +87,29 @@ pub async fn receive_lines(
     if !kind.is_empty() && !LINE_KINDS.contains(&kind.as_str()) {
         return Err(unsupported(LINES));
     }
+    let limit = Limit::of_uploads(limit);
+    let writer = whole(request, spool, limit, &pace).await?;
+    writer.finish(None, 0).map_err(|error| disk(&error))
+}
+
+/// Receives what a content system feeds, as the body itself: JSON, and large.
+///
+/// # Errors
+/// As [`receive`].
+pub async fn receive_feed(
+    request: Request,
+    spool: &Spool,
+    limit: u64,
+    pace: Pace,
+) -> Result<ReceivedUpload, Problem> {
+    let kind = essence(request.headers());
+    if !matches!(kind.as_str(), "" | "application/json") {
+        return Err(unsupported(FEED));
+    }
+    let limit = Limit {
+        bytes: limit,
+        key: "gateway.feed_bytes",
+    };
     let writer = whole(request, spool, limit, &pace).await?;
     writer.finish(None, 0).map_err(|error| disk(&error))
 }
@@ -77,7 +118,7 @@ pub async fn receive_lines(
 async fn whole(
     request: Request,
     spool: &Spool,
-    limit: u64,
+    limit: Limit,
     pace: &Pace,
 ) -> Result<UploadWriter, Problem> {
     refuse_announced(request.headers(), limit)?;
@@ -102,9 +143,9 @@ fn unsupported(detail: &str) -> Problem {
     Problem::new(status, "unsupported-media-type", title, detail)
 }
 
-fn too_large(limit: u64) -> Problem {
+fn too_large(Limit { bytes, key }: Limit) -> Problem {
     let title = "The upload is too large";
-    let detail = format!("An upload may have at most {limit} bytes (import.limits.upload_bytes).");
+    let detail = format!("An upload may have at most {bytes} bytes ({key}).");
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "upload-too-large",
@@ -131,12 +172,12 @@ fn disk(error: &io::Error) -> Problem {
 }
 
 /// What says itself that it is too large is refused before its first byte is read.
-fn refuse_announced(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
+fn refuse_announced(headers: &HeaderMap, limit: Limit) -> Result<(), Problem> {
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok());
     match length.and_then(|length| length.parse::<u64>().ok()) {
-        Some(length) if length > limit => Err(too_large(limit)),
+        Some(length) if length > limit.bytes => Err(too_large(limit)),
         _ => Ok(()),
     }
 }
@@ -145,7 +186,7 @@ fn refuse_announced(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
 pub(super) async fn copy<E: std::fmt::Display>(
     mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
     spool: &Spool,
-    limit: u64,
+    limit: Limit,
     pace: &Pace,
 ) -> Result<UploadWriter, Problem> {
     let mut writer = spool.begin().map_err(|error| disk(&error))?;
@@ -156,7 +197,7 @@ pub(super) async fn copy<E: std::fmt::Display>(
         };
         let chunk = chunk.map_err(|_| broken("The upload ended early."))?;
         size += chunk.len() as u64;
-        if size > limit {
+        if size > limit.bytes {
             return Err(too_large(limit));
         }
         // Into the page cache: as fast as handing the chunk to another thread would be.

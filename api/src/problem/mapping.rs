@@ -1,5 +1,6 @@
 //! The one place where errors of the layers below become HTTP. Every variant is decided here.
 
+mod gateway;
 mod imports;
 mod ref_tokens;
 mod tokens;

@@ -12,8 +12,12 @@ use axum::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{MEDIA_TYPE, Problem, drain::SharedBody};
-use crate::auth::masked;
+use super::{
+    MEDIA_TYPE, Problem, Verbatim,
+    drain::SharedBody,
+    registry::{self, is_asked_by_clients},
+};
+use crate::{auth::masked, gateway::Mount};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,6 +50,8 @@ pub async fn finish(mut request: Request, next: Next) -> Response {
     let path = masked(request.uri().path()).into_owned();
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = &*id.0, %method, path);
+    let at_root = request.extensions().get::<Mount>().is_some();
+    let for_registry = is_asked_by_clients(request.uri().path(), at_root);
     let body = SharedBody::of(&mut request);
     let mut response = next.run(request).instrument(span.clone()).await;
 
@@ -56,14 +62,26 @@ pub async fn finish(mut request: Request, next: Next) -> Response {
     if let Some(body) = body.filter(|_| refused && !slow) {
         body.drain().await;
     }
+    let verbatim = response.extensions().get::<Verbatim>().is_some();
+    let write = |problem: &Problem| {
+        if for_registry {
+            write_for_registry(problem, &id)
+        } else {
+            write(problem, &path, &id)
+        }
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = write(&problem, &path, &id);
-    } else if refused && !is_problem(&response) {
+        response = write(&problem);
+    } else if refused && !verbatim && !is_problem(&response) {
         let mut problem = generic(response.status());
         if let Some(allow) = response.headers().get(header::ALLOW) {
             problem = problem.header(header::ALLOW, allow.clone());
         }
-        response = write(&problem, &path, &id);
+        response = write(&problem);
+    }
+    if for_registry {
+        let (name, value) = registry::API_VERSION;
+        response.headers_mut().insert(name, value);
     }
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(X_REQUEST_ID, value);
@@ -84,6 +102,14 @@ fn write(problem: &Problem, path: &str, id: &RequestId) -> Response {
     let body = Body::from(problem.body(path, &id.0));
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
     (status, kind, headers, body).into_response()
+}
+
+/// The same for clients of a registry.
+fn write_for_registry(problem: &Problem, id: &RequestId) -> Response {
+    let (status, headers) = (problem.status, problem.headers.clone());
+    let body = Body::from(registry::body(problem, &id.0));
+    let json = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, json)], headers, body).into_response()
 }
 
 /// A refusal that the framework made.

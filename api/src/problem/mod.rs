@@ -6,6 +6,7 @@ mod failures;
 mod flat_manager;
 mod mapping;
 mod middleware;
+mod registry;
 mod responses;
 mod signing;
 
@@ -21,6 +22,7 @@ pub use failed_claim::FailedClaimBody;
 pub use failures::internal;
 pub use mapping::{ImportProblem, invalid_token, token_insufficient};
 pub use middleware::{RequestId, finish, not_found, wrong_method};
+pub use registry::{RegistryErrors, Verbatim};
 pub use responses::{BadRequest, Refused, TokenRefused, TooSlow};
 
 /// The media type of a problem.

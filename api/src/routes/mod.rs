@@ -7,6 +7,7 @@ pub mod entitlements;
 mod etag;
 pub mod expirations;
 pub mod exports;
+pub mod gateway;
 pub mod grants;
 pub mod imports;
 pub mod jobs;

@@ -110,6 +110,9 @@ async fn tidy(state: AppState) {
         if let Err(error) = state.tokens.revocations().forget().await {
             tracing::warn!(%error, "old revocations could not be forgotten");
         }
+        if let Err(error) = state.store.forget_gateway_tokens(state.clock.now()).await {
+            tracing::warn!(%error, "old tokens of the gateway could not be forgotten");
+        }
         if !state.config.access.shared_nonces {
             continue;
         }

@@ -26,7 +26,12 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::clean::CleanStream;
 pub use self::{accept::Service, descriptors::raise_open_files, peer::Peer};
 use self::{housekeeping::Housekeeping, tls::Tls};
-use crate::{metrics::MetricsListener, router::router, state::AppState};
+use crate::{
+    gateway::GatewayListener,
+    metrics::MetricsListener,
+    router::{gateway_router, router},
+    state::AppState,
+};
 
 /// How often the files of TLS and of the client CAs are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -67,7 +72,9 @@ pub async fn serve_routes(
     let tls = http.tls().map(Tls::load).transpose();
     let tls = tls.map_err(io::Error::other)?;
     state.client_cas.reload().map_err(io::Error::other)?;
+    state.gateway.host_cas.reload().map_err(io::Error::other)?;
     let metrics = MetricsListener::open(&state.config.metrics, state.metrics.clone()).await?;
+    let gateway = GatewayListener::open(&state.config).await?;
     if let Err(error) = state.anchors.reload().await {
         tracing::error!(%error, "upstream CAs cannot be read");
     }
@@ -78,6 +85,8 @@ pub async fn serve_routes(
     let mut watching = tokio::task::JoinSet::new();
     watching.spawn(state.anchors.clone().watch());
     watching.spawn(state.client_cas.clone().watch(LOOK));
+    watching.spawn(state.gateway.host_cas.clone().watch(LOOK));
+    watching.spawn(state.gateway.clone().follow(state.pulse.clone()));
     watching.spawn(state.tokens.clone().follow(state.pulse.clone()));
     let revocations = state.tokens.revocations().clone();
     watching.spawn(revocations.follow(state.pulse.clone()));
@@ -87,11 +96,24 @@ pub async fn serve_routes(
     let housekeeping = Housekeeping::start(&state);
     let scraping = CancellationToken::new();
     let metrics = tokio::spawn(metrics.run(http.clone(), scraping.clone()));
+    let pulling = CancellationToken::new();
+    let gateway = gateway.run(
+        gateway_router(state.clone()),
+        tls.clone(),
+        http.clone(),
+        pulling.clone(),
+    );
+    let gateway = tokio::spawn(gateway);
     let service = Service::new(routes, tls, &http);
+    let stop = async {
+        stop.await;
+        // Both let what is under way end, at the same time.
+        pulling.cancel();
+    };
     service.run(listener, stop).await;
     scraping.cancel();
-    // It never panics, and has ended requests of its own by then.
-    let _ = metrics.await;
+    // They never panic, and have ended requests of their own by then.
+    let _ = (metrics.await, gateway.await);
     drop(watching);
     housekeeping.end().await;
     close(state.store).await;

@@ -1,7 +1,7 @@
 //! The compact form of a token (RFC 7515, section 3.1): strict base64url, three parts, bounded.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use portolan_domain::token::Claims;
+use serde::de::DeserializeOwned;
 
 use super::{error::InvalidToken, header::Header};
 
@@ -36,7 +36,7 @@ impl<'a> Parts<'a> {
     }
 
     /// What it says: to be read once the signature was verified.
-    pub fn claims(&self) -> Result<Claims, InvalidToken> {
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, InvalidToken> {
         let json = decode(self.claims)?;
         if json.trim_ascii_start().first() != Some(&b'{') {
             return Err(InvalidToken::Claims);

@@ -10,6 +10,7 @@ use portolan_storage::TokenKeys;
 use serde_json::{Value, json};
 
 use super::{Verified, codec::Parts, error::InvalidToken, key::Key};
+use crate::config::KidFormat;
 
 /// How far clocks may differ, in seconds, before what another node has just made counts here.
 const SKEW: i64 = 30;
@@ -49,14 +50,14 @@ impl Default for PublicKeys {
 
 impl Keys {
     /// A key that cannot be used is left out, and told: the others go on.
-    pub fn of(read: &TokenKeys) -> Self {
+    pub fn of(read: &TokenKeys, kids: KidFormat) -> Self {
         let mut keys = Self {
             generation: Some(read.generation),
             ..Self::default()
         };
         let mut public = Vec::new();
         for stored in &read.keys {
-            let key = match Key::of(stored) {
+            let key = match Key::of(stored, kids) {
                 Ok(key) => Arc::new(key),
                 Err(error) => {
                     tracing::error!(kid = stored.kid, %error, "a signing key cannot be used");
@@ -69,6 +70,10 @@ impl Keys {
             }
             if key.is_active {
                 keys.signing.push(key.clone());
+            }
+            // Whatever its id was when it signed a token.
+            for kid in key.other_kids() {
+                keys.by_kid.insert(kid, key.clone());
             }
             keys.by_kid.insert(key.kid.clone(), key);
         }
@@ -107,7 +112,7 @@ impl Keys {
         if !accepted.contains(&key.kind) {
             return Err(InvalidToken::Purpose);
         }
-        let claims = parts.claims()?;
+        let claims: Claims = parts.claims()?;
         check_times(&claims, now)?;
         Ok(Verified {
             kind: key.kind,

@@ -17,7 +17,7 @@ use std::{
 
 use portolan_domain::token::{Claims, TokenAlgorithm, TokenKeyPair, TokenKind};
 use portolan_storage::{Actor, KeyTurn, StorageError, Store};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Mutex;
 
 pub use self::{
@@ -28,8 +28,9 @@ pub use self::{
     revocations::Revocations,
     subset::{SubsetError, new_jti},
 };
-use self::{codec::Parts, key::Key, keys::Keys};
-use crate::{clock::Clock, patience::patiently, pulse::Pulse, server::close};
+use self::{codec::Parts, keys::Keys};
+pub(crate) use self::{codec::encode, key::Key};
+use crate::{clock::Clock, config::KidFormat, patience::patiently, pulse::Pulse, server::close};
 
 /// How long a failed reading of the keys is left alone.
 const RETRY: Duration = Duration::from_millis(250);
@@ -44,6 +45,8 @@ struct Inner {
     /// What tokens name as their issuer.
     issuer: String,
     revocations: Revocations,
+    /// What registries call a key.
+    kids: KidFormat,
     keys: RwLock<Arc<Keys>>,
     /// Held by the one who reads keys; how the last reading went.
     reading: Mutex<Option<Reading>>,
@@ -71,8 +74,14 @@ pub struct Verified {
 impl Tokens {
     /// Over a store. No key is read yet.
     #[must_use]
-    pub fn new(store: Store, clock: Clock, issuer: String, revocations: Revocations) -> Self {
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        (issuer, kids): (String, KidFormat),
+        revocations: Revocations,
+    ) -> Self {
         Self(Arc::new(Inner {
+            kids,
             store,
             clock,
             issuer,
@@ -151,12 +160,28 @@ impl Tokens {
         kind: TokenKind,
         claims: &impl Serialize,
     ) -> Result<String, SigningError> {
-        let key = match self.keys().signing(kind) {
-            Some(key) => key,
+        self.signing_key(kind).await?.sign(claims)
+    }
+
+    /// The key that signs tokens of this kind today; made where there is none yet.
+    ///
+    /// # Errors
+    /// [`SigningError`].
+    pub(crate) async fn signing_key(&self, kind: TokenKind) -> Result<Arc<Key>, SigningError> {
+        match self.keys().signing(kind) {
+            Some(key) => Ok(key),
             // Rare, and large: not in the future of each request.
-            None => Box::pin(self.find_or_make(kind)).await?,
-        };
-        key.sign(claims)
+            None => Box::pin(self.find_or_make(kind)).await,
+        }
+    }
+
+    /// What a token for a registry says that was signed here, where it counts now.
+    ///
+    /// # Errors
+    /// As [`Tokens::verify`].
+    pub async fn verify_registry<T: DeserializeOwned>(&self, jwt: &str) -> Result<T, InvalidToken> {
+        self.verify(jwt, &[TokenKind::Registry]).await?;
+        Parts::of(jwt)?.claims()
     }
 
     /// The public keys that verify tokens.
@@ -217,7 +242,7 @@ impl Tokens {
                 return Ok(());
             }
         }
-        let keys = Keys::of(&store.token_keys().await?);
+        let keys = Keys::of(&store.token_keys().await?, self.0.kids);
         let mut known = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         // A slow reading must not bring back what a later one has seen retired.
         if keys.generation() >= known.generation() {

@@ -9,9 +9,9 @@ use time::OffsetDateTime;
 
 use super::{
     BuildError,
-    certificate::{Request, certify, random_serial, serial},
+    certificate::{Request, certify, certify_public, random_serial, serial},
 };
-use crate::{digest::Sha256Digest, secret::PrivateKeyPem};
+use crate::{digest::Sha256Digest, secret::PrivateKeyPem, trust::Certificate};
 
 /// The kind of a key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,11 +91,58 @@ impl Authority {
     /// # Errors
     /// [`BuildError::Crypto`].
     pub fn of_instance(kind: KeyKind, validity: Validity) -> Result<Self, BuildError> {
-        let key = kind.generate()?;
-        let key_id = Sha256Digest::of(&key.public_key_to_der()?).to_string();
-        let name = format!("Portolan signing CA {}", &key_id[..8]);
         let mut usage = KeyUsage::new();
         usage.critical().digital_signature().key_cert_sign();
+        Self::named_after_its_key("Portolan signing CA", kind, validity, usage)
+    }
+
+    /// A self-signed CA whose leaf certificates registries trust to sign their tokens, and nothing else: a registry
+    /// that has it in its bundle takes whatever key comes after today's.
+    ///
+    /// # Errors
+    /// [`BuildError::Crypto`].
+    pub fn of_registry_keys(validity: Validity) -> Result<Self, BuildError> {
+        let mut usage = KeyUsage::new();
+        usage.critical().key_cert_sign();
+        Self::named_after_its_key("Portolan registry CA", KeyKind::P256, validity, usage)
+    }
+
+    /// A certificate that this one issues for somebody's public key (PEM), which signs and issues nothing.
+    ///
+    /// # Errors
+    /// [`BuildError::Crypto`].
+    pub fn certify_key(
+        &self,
+        name: &str,
+        public_key: &str,
+        validity: Validity,
+    ) -> Result<Certificate, BuildError> {
+        let key = PKey::public_key_from_pem(public_key.as_bytes())?;
+        let mut usage = KeyUsage::new();
+        usage.critical().digital_signature();
+        let request = Request {
+            subject: &[("CN", name)],
+            serial: random_serial()?,
+            validity,
+            ca: None,
+            usage,
+            more: Vec::new(),
+        };
+        let certificate = certify_public(&request, &key, Some(self), &self.key)?;
+        let certificate = Certificate::new(certificate);
+        certificate.map_err(|error| BuildError::Description(error.to_string()))
+    }
+
+    /// A CA with nothing below it but leaves.
+    fn named_after_its_key(
+        name: &str,
+        kind: KeyKind,
+        validity: Validity,
+        usage: KeyUsage,
+    ) -> Result<Self, BuildError> {
+        let key = kind.generate()?;
+        let key_id = Sha256Digest::of(&key.public_key_to_der()?).to_string();
+        let name = format!("{name} {}", &key_id[..8]);
         let request = Request {
             subject: &[("CN", &name)],
             serial: random_serial()?,

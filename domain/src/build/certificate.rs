@@ -4,7 +4,7 @@ use openssl::{
     asn1::{Asn1Integer, Asn1Time},
     bn::BigNum,
     hash::MessageDigest,
-    pkey::{KeyType, PKeyRef, Private},
+    pkey::{HasPublic, KeyType, PKeyRef, Private},
     x509::{
         X509, X509Builder, X509Extension, X509Name,
         extension::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier},
@@ -64,6 +64,17 @@ pub(crate) fn certify(
     key: &PKeyRef<Private>,
     issuer: Option<&Authority>,
 ) -> Result<X509, BuildError> {
+    let signer = issuer.map_or(key, |issuer| &issuer.key);
+    certify_public(request, key, issuer, signer)
+}
+
+/// The same for a key of which this side needs the public part alone.
+pub(super) fn certify_public<T: HasPublic>(
+    request: &Request<'_>,
+    key: &PKeyRef<T>,
+    issuer: Option<&Authority>,
+    signer: &PKeyRef<Private>,
+) -> Result<X509, BuildError> {
     let mut subject = X509Name::builder()?;
     for (field, value) in request.subject {
         subject.append_entry_by_text(field, value)?;
@@ -93,7 +104,6 @@ pub(crate) fn certify(
         builder.append_extension2(extension)?;
     }
     key_identifiers(&mut builder, request.ca.is_some(), issuer)?;
-    let signer = issuer.map_or(key, |issuer| &issuer.key);
     builder.sign(signer, signing_digest(signer))?;
     Ok(builder.build())
 }

@@ -42,8 +42,24 @@ pub struct MappingFeed {
 pub struct FedRepository {
     /// Its name.
     pub repository: String,
-    /// Whether pulling it needs a token.
+    /// Whether pulling it needs a token. Content systems send it as a text, too: `"true"`.
+    #[serde(deserialize_with = "truth")]
     pub auth_required: bool,
+}
+
+fn truth<'de, D: Deserializer<'de>>(json: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Said {
+        Bool(bool),
+        Text(String),
+    }
+    match Said::deserialize(json)? {
+        Said::Bool(truth) => Ok(truth),
+        Said::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Said::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        Said::Text(_) => Err(D::Error::custom("auth_required must be true or false")),
+    }
 }
 
 impl MappingFeed {
@@ -60,8 +76,12 @@ impl MappingFeed {
     }
 
     fn place(&mut self, fed: FedRepository) -> u32 {
-        if let Some(place) = self.places.get(&fed.repository) {
-            return *place;
+        if let Some(place) = self.places.get(&fed.repository).copied() {
+            // Told in two ways: the one that lets fewer in counts.
+            if let Some((_, auth_required)) = self.repositories.get_mut(place as usize) {
+                *auth_required |= fed.auth_required;
+            }
+            return place;
         }
         let place = u32::try_from(self.repositories.len()).unwrap_or(u32::MAX);
         self.places.insert(fed.repository.clone(), place);

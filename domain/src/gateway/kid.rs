@@ -7,12 +7,11 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// Bytes of the digest that count: 240 bits are 48 letters without padding.
 const COUNTED: usize = 30;
 
-/// libtrust's key id: SHA-256 of the public key (DER, SubjectPublicKeyInfo), its first 240 bits in base32, in
-/// twelve groups of four with colons between them.
+/// libtrust's key id: of the SHA-256 of the public key (DER, `SubjectPublicKeyInfo`) the first 240 bits in base32,
+/// in twelve groups of four with colons between them.
 #[must_use]
-pub fn libtrust_kid(public_key_der: &[u8]) -> String {
-    let digest = Sha256Digest::of(public_key_der);
-    let letters = base32(&digest.as_bytes()[..COUNTED]);
+pub fn libtrust_kid(public_key: Sha256Digest) -> String {
+    let letters = base32(&public_key.as_bytes()[..COUNTED]);
     let groups: Vec<&str> = letters
         .as_bytes()
         .chunks(4)

@@ -1,8 +1,10 @@
 //! A set of repositories' numbers, small: 10,000 users have 1,000 each, in memory and in a row by user.
 
-/// A set of numbers, written as the gaps between them (LEB128): a byte or two by number.
+use std::sync::Arc;
+
+/// A set of numbers, written as the gaps between them (LEB128): a byte or two by number. Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NumberSet(Box<[u8]>);
+pub struct NumberSet(Arc<[u8]>);
 
 impl NumberSet {
     /// The bytes as they are stored.
@@ -16,9 +18,8 @@ impl NumberSet {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let set = Self(bytes.into());
         // A number that has no end, or is none, would be read as another one.
-        let mut gaps = Gaps(&set.0);
         let mut last = 0_u32;
-        while let Some(gap) = gaps.next() {
+        for gap in Gaps(&set.0) {
             last = last.checked_add(gap?)?;
         }
         Some(set)

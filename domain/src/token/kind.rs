@@ -77,10 +77,15 @@ impl TokenKind {
     }
 
     /// Whether keys of this kind may have this algorithm. Who verifies a shared secret could sign with
-    /// it, so that only flat-manager, which knows nothing else, has one.
+    /// it, so that only flat-manager, which knows nothing else, has one. Registries verify no Ed25519, and one
+    /// does not even start where a certificate has such a key.
     #[must_use]
     pub fn allows(self, algorithm: TokenAlgorithm) -> bool {
-        (self == Self::FlatManager) == (algorithm == TokenAlgorithm::Hs256)
+        match self {
+            Self::FlatManager => algorithm == TokenAlgorithm::Hs256,
+            Self::Registry => matches!(algorithm, TokenAlgorithm::Es256 | TokenAlgorithm::Rs256),
+            Self::Access | Self::RefToken => algorithm != TokenAlgorithm::Hs256,
+        }
     }
 }
 

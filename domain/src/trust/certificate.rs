@@ -87,7 +87,7 @@ impl Certificate {
         Self::new(x509)
     }
 
-    pub(super) fn new(x509: X509) -> Result<Self, CertificateError> {
+    pub(crate) fn new(x509: X509) -> Result<Self, CertificateError> {
         let part = |name| move |_: ErrorStack| CertificateError::Part(name);
         let sha256 = x509
             .digest(MessageDigest::sha256())

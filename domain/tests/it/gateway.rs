@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use portolan_domain::gateway::{
-    Action, MappingFeed, NumberSet, Resource, Scope, libtrust_kid, rfc7638_thumbprint,
+use portolan_domain::{
+    digest::Sha256Digest,
+    gateway::{Action, MappingFeed, NumberSet, Resource, Scope, libtrust_kid, rfc7638_thumbprint},
 };
 
 fn read(parameter: &str) -> Vec<(Resource, Vec<&'static str>)> {
@@ -78,7 +79,7 @@ fn libtrusts_key_id_is_that_of_another_implementation() {
     // Python: base64.b32encode(hashlib.sha256(bytes(range(91))).digest()[:30]), in groups of four.
     let der: Vec<u8> = (0..91).collect();
     let kid = "LDJJ:IWNS:CMFC:4FIS:KLKA:ROK6:NWWE:ETCW:IBRO:XEI4:Y5SE:BS4S";
-    assert_eq!(libtrust_kid(&der), kid);
+    assert_eq!(libtrust_kid(Sha256Digest::of(&der)), kid);
 }
 
 #[test]
@@ -144,6 +145,10 @@ fn a_feed_keeps_a_name_once_and_holders_by_its_place() {
         held,
         [("alice", vec![0, 1]), ("bob", vec![1]), ("carol", vec![])]
     );
+    // Whoever says that a token is needed counts.
+    let twice = r#"{"users":[{"a":[{"repository":"c","auth_required":"False"}],"b":[{"repository":"c","auth_required":"true"}]}]}"#;
+    let twice = MappingFeed::read(twice.as_bytes(), "users").unwrap();
+    assert_eq!(twice.repositories, [("c".to_owned(), true)]);
     let none = MappingFeed::read(&br#"{"hosts":[]}"#[..], "hosts").unwrap();
     assert!(none.holders.is_empty() && none.repositories.is_empty());
 }

@@ -22,6 +22,7 @@ mod distinguished_names;
 mod edge_access;
 mod edge_uris;
 mod gateway;
+mod gateway_directory;
 mod grants;
 mod limits;
 mod properties;

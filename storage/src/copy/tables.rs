@@ -53,6 +53,7 @@ tables! {
     commits
     grants
     gateway_repositories
-    gateway_users
-    gateway_hosts
+    gateway_holders
+    gateway_accounts
+    gateway_tokens
 }

@@ -11,6 +11,7 @@ pub struct Model {
     pub name: String,
     pub listed: bool,
     pub auth_required: bool,
+    pub generation: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,6 @@
 //! Who may pull what: users by name, hosts by uuid, each with all that is theirs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use portolan_domain::gateway::{MappingFeed, NumberSet};
 use sea_orm::{
@@ -9,19 +9,18 @@ use sea_orm::{
 
 use super::{HolderKind, Others, repositories::list_repositories};
 use crate::{
-    audit::Actor,
-    entity::{gateway_hosts, gateway_users},
-    error::Result,
-    generation::gateway_changed,
-    store::Store,
+    audit::Actor, entity::gateway_holders, error::Result, generation::gateway_changed, store::Store,
 };
 
 /// Rows that travel to the database at once: one has some kilobytes.
 const CHUNK: usize = 1000;
 
+/// What holders are to have; none where they are to be forgotten.
+type Wanted<'a> = HashMap<&'a str, Option<NumberSet>>;
+
 impl Store {
-    /// Says which repositories these users or hosts may pull, all that each may. A repository that no list named
-    /// yet is listed from now on.
+    /// Says which repositories these users or hosts may pull, all that each may. A repository that is not listed
+    /// yet is from now on.
     ///
     /// # Errors
     /// [`crate::StorageError`].
@@ -33,130 +32,118 @@ impl Store {
         by: &Actor,
     ) -> Result<()> {
         let transaction = self.write().await?;
-        gateway_changed(&transaction).await?;
+        let generation = gateway_changed(&transaction).await?;
         let named = fed.repositories.iter().cloned().collect();
-        let numbers = list_repositories(&transaction, &named, false).await?;
+        let numbers = list_repositories(&transaction, &named, false, generation).await?;
         let numbers: Vec<Option<u32>> = fed
             .repositories
             .iter()
             .map(|(name, _)| u32::try_from(*numbers.get(name)?).ok())
             .collect();
         let numbered = |places: &NumberSet| {
-            let place = places
-                .iter()
-                .filter_map(|place| usize::try_from(place).ok());
-            place.filter_map(|place| *numbers.get(place)?).collect()
+            let places = places.iter();
+            places
+                .filter_map(|place| *numbers.get(usize::try_from(place).ok()?)?)
+                .collect()
         };
-        let wanted = fed
-            .holders
-            .iter()
-            .map(|(holder, places)| (holder.as_str(), numbered(places)));
-        store(&transaction, kind, wanted.collect(), others).await?;
-        let action = match kind {
-            HolderKind::User => "gateway.users",
-            HolderKind::Host => "gateway.hosts",
-        };
+        let held = held(&transaction, kind).await?;
+        let named = fed.holders.iter();
+        let mut wanted: Wanted<'_> = named
+            .map(|(holder, places)| (holder.as_str(), Some(numbered(places))))
+            .collect();
+        if others == Others::Removed {
+            for name in held.keys() {
+                wanted.entry(name).or_insert(None);
+            }
+        }
+        store(&transaction, kind, generation, &held, &wanted).await?;
+        let event = by.did(kind.action());
         let detail = format!("{} of them", fed.holders.len());
-        transaction.commit(by.did(action).detail(detail)).await
+        transaction.commit(event.detail(detail)).await
     }
+
+    /// Makes this the list of hosts, and the whole of it: those that were there keep what they have.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn put_gateway_hosts(&self, uuids: &BTreeSet<String>, by: &Actor) -> Result<()> {
+        let transaction = self.write().await?;
+        let generation = gateway_changed(&transaction).await?;
+        let held = held(&transaction, HolderKind::Host).await?;
+        let gone = held.keys().filter(|uuid| !uuids.contains(*uuid));
+        let mut wanted: Wanted<'_> = gone.map(|uuid| (uuid.as_str(), None)).collect();
+        for uuid in uuids {
+            if held.get(uuid).is_none_or(Option::is_none) {
+                wanted.insert(uuid, Some(NumberSet::default()));
+            }
+        }
+        store(&transaction, HolderKind::Host, generation, &held, &wanted).await?;
+        let event = by.did(HolderKind::Host.action());
+        let detail = format!("{} listed", uuids.len());
+        transaction.commit(event.detail(detail)).await
+    }
+}
+
+/// All that were ever known, with what they hold.
+async fn held(
+    transaction: &DatabaseTransaction,
+    kind: HolderKind,
+) -> Result<HashMap<String, Option<Vec<u8>>>> {
+    let rows = gateway_holders::Entity::find()
+        .filter(gateway_holders::Column::Kind.eq(kind.as_str()))
+        .all(transaction)
+        .await?;
+    let rows = rows.into_iter().map(|row| (row.name, row.repositories));
+    Ok(rows.collect())
 }
 
 /// Writes what is another than before, and nothing else.
 async fn store(
     transaction: &DatabaseTransaction,
     kind: HolderKind,
-    mut wanted: HashMap<&str, NumberSet>,
-    others: Others,
+    generation: i64,
+    held: &HashMap<String, Option<Vec<u8>>>,
+    wanted: &Wanted<'_>,
 ) -> Result<()> {
-    let mut gone = Vec::new();
-    for (name, held) in held(transaction, kind).await? {
-        match wanted.get(name.as_str()) {
-            Some(set) if set.as_bytes() == held => drop(wanted.remove(name.as_str())),
-            Some(_) => {}
-            None if others == Others::Removed => gone.push(name),
-            None => {}
-        }
-    }
-    let rows: Vec<(&str, NumberSet)> = wanted.into_iter().collect();
+    let is_another = |(name, set): &(&&str, &Option<NumberSet>)| {
+        let before = held.get(**name).and_then(Option::as_deref);
+        before != set.as_ref().map(NumberSet::as_bytes)
+    };
+    let rows: Vec<_> = wanted.iter().filter(is_another).collect();
     for rows in rows.chunks(CHUNK) {
-        upsert(transaction, kind, rows).await?;
-    }
-    for names in gone.chunks(CHUNK) {
-        remove(transaction, kind, names).await?;
-    }
-    Ok(())
-}
-
-async fn held(
-    transaction: &DatabaseTransaction,
-    kind: HolderKind,
-) -> Result<Vec<(String, Vec<u8>)>> {
-    Ok(match kind {
-        HolderKind::User => {
-            let rows = gateway_users::Entity::find().all(transaction).await?;
-            rows.into_iter()
-                .map(|row| (row.name, row.repositories))
-                .collect()
-        }
-        HolderKind::Host => {
-            let rows = gateway_hosts::Entity::find().all(transaction).await?;
-            rows.into_iter()
-                .map(|row| (row.uuid, row.repositories))
-                .collect()
-        }
-    })
-}
-
-async fn upsert(
-    transaction: &DatabaseTransaction,
-    kind: HolderKind,
-    rows: &[(&str, NumberSet)],
-) -> Result<()> {
-    match kind {
-        HolderKind::User => {
-            let rows = rows.iter().map(|(name, set)| gateway_users::ActiveModel {
-                name: Set((*name).to_owned()),
-                repositories: Set(set.as_bytes().to_vec()),
-            });
-            let again = OnConflict::column(gateway_users::Column::Name)
-                .update_column(gateway_users::Column::Repositories)
-                .to_owned();
-            let insert = gateway_users::Entity::insert_many(rows).on_conflict(again);
-            insert.exec_without_returning(transaction).await?;
-        }
-        HolderKind::Host => {
-            let rows = rows.iter().map(|(uuid, set)| gateway_hosts::ActiveModel {
-                uuid: Set((*uuid).to_owned()),
-                repositories: Set(set.as_bytes().to_vec()),
-            });
-            let again = OnConflict::column(gateway_hosts::Column::Uuid)
-                .update_column(gateway_hosts::Column::Repositories)
-                .to_owned();
-            let insert = gateway_hosts::Entity::insert_many(rows).on_conflict(again);
-            insert.exec_without_returning(transaction).await?;
-        }
+        let rows = rows
+            .iter()
+            .map(|(name, set)| row(kind, name, set.as_ref(), generation));
+        put(transaction, rows).await?;
     }
     Ok(())
 }
 
-async fn remove(
-    transaction: &DatabaseTransaction,
+pub(super) fn row(
     kind: HolderKind,
-    names: &[String],
-) -> Result<()> {
-    match kind {
-        HolderKind::User => {
-            gateway_users::Entity::delete_many()
-                .filter(gateway_users::Column::Name.is_in(names))
-                .exec(transaction)
-                .await?;
-        }
-        HolderKind::Host => {
-            gateway_hosts::Entity::delete_many()
-                .filter(gateway_hosts::Column::Uuid.is_in(names))
-                .exec(transaction)
-                .await?;
-        }
+    name: &str,
+    set: Option<&NumberSet>,
+    generation: i64,
+) -> gateway_holders::ActiveModel {
+    gateway_holders::ActiveModel {
+        kind: Set(kind.as_str().to_owned()),
+        name: Set(name.to_owned()),
+        repositories: Set(set.map(|set| set.as_bytes().to_vec())),
+        generation: Set(generation),
     }
+}
+
+pub(super) async fn put(
+    transaction: &DatabaseTransaction,
+    rows: impl IntoIterator<Item = gateway_holders::ActiveModel>,
+) -> Result<()> {
+    use gateway_holders::Column::{Generation, Kind, Name, Repositories};
+    let again = OnConflict::columns([Kind, Name])
+        .update_columns([Repositories, Generation])
+        .to_owned();
+    gateway_holders::Entity::insert_many(rows)
+        .on_conflict(again)
+        .exec_without_returning(transaction)
+        .await?;
     Ok(())
 }

@@ -22,19 +22,21 @@ impl Store {
     pub async fn put_gateway_repositories(&self, list: &FedRepositories, by: &Actor) -> Result<()> {
         let transaction = self.write().await?;
         // First: of two feeds at once, the second waits here.
-        gateway_changed(&transaction).await?;
-        list_repositories(&transaction, list, true).await?;
+        let generation = gateway_changed(&transaction).await?;
+        list_repositories(&transaction, list, true, generation).await?;
         let event = by.did("gateway.repositories");
         let detail = format!("{} repositories", list.len());
         transaction.commit(event.detail(detail)).await
     }
 }
 
-/// Lists these repositories, the others no more where `whole`; answers the numbers of all that have one.
+/// Lists these repositories; answers the numbers of all that have one. Where it is the `whole` list, the others are
+/// no more, and whether one needs a token is as it says. Else one that is listed stays as it is.
 pub(super) async fn list_repositories(
     transaction: &DatabaseTransaction,
     list: &FedRepositories,
     whole: bool,
+    generation: i64,
 ) -> Result<HashMap<String, i64>> {
     let rows = gateway_repositories::Entity::find()
         .all(transaction)
@@ -46,7 +48,8 @@ pub(super) async fn list_repositories(
     for row in rows {
         next = next.max(row.number + 1);
         let wanted = match list.get(&row.name) {
-            Some(auth_required) => (true, *auth_required),
+            Some(auth_required) if whole || !row.listed => (true, *auth_required),
+            Some(_) => (true, row.auth_required),
             None => (row.listed && !whole, row.auth_required),
         };
         if wanted != (row.listed, row.auth_required) {
@@ -54,43 +57,44 @@ pub(super) async fn list_repositories(
         }
         numbers.insert(row.name, row.number);
     }
-    for ((listed, auth_required), changed) in changes {
-        change(transaction, &changed, listed, auth_required).await?;
+    for (to, changed) in changes {
+        change(transaction, &changed, to, generation).await?;
     }
-    let new: Vec<_> = list
-        .iter()
-        .filter(|(name, _)| !numbers.contains_key(*name))
-        .zip(next..)
-        .map(
-            |((name, auth_required), number)| gateway_repositories::ActiveModel {
-                number: Set(number),
-                name: Set(name.clone()),
-                listed: Set(true),
-                auth_required: Set(*auth_required),
-            },
-        )
-        .collect();
-    for row in &new {
-        numbers.insert(row.name.clone().unwrap(), row.number.clone().unwrap());
-    }
-    for rows in new.chunks(CHUNK) {
-        gateway_repositories::Entity::insert_many(rows.to_vec())
+    let new = list.iter().filter(|(name, _)| !numbers.contains_key(*name));
+    let new: Vec<_> = new.zip(next..).collect();
+    for new in new.chunks(CHUNK) {
+        let rows =
+            new.iter().map(
+                |((name, auth_required), number)| gateway_repositories::ActiveModel {
+                    number: Set(*number),
+                    name: Set((*name).clone()),
+                    listed: Set(true),
+                    auth_required: Set(**auth_required),
+                    generation: Set(generation),
+                },
+            );
+        gateway_repositories::Entity::insert_many(rows)
             .exec_without_returning(transaction)
             .await?;
     }
+    numbers.extend(
+        new.into_iter()
+            .map(|((name, _), number)| (name.clone(), number)),
+    );
     Ok(numbers)
 }
 
 async fn change(
     transaction: &DatabaseTransaction,
     numbers: &[i64],
-    listed: bool,
-    auth_required: bool,
+    (listed, auth_required): (bool, bool),
+    generation: i64,
 ) -> Result<()> {
     for numbers in numbers.chunks(CHUNK) {
         let values = gateway_repositories::ActiveModel {
             listed: Set(listed),
             auth_required: Set(auth_required),
+            generation: Set(generation),
             ..Default::default()
         };
         gateway_repositories::Entity::update_many()

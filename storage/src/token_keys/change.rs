@@ -86,7 +86,8 @@ impl Store {
             return Err(StorageError::InUse {
                 what: "signing key",
                 name: kid.to_owned(),
-                by: "instances downstream have its certificate, and verify manifests by it"
+                by: "others have its certificate, and verify by it: instances downstream manifests, \
+                     registries the keys that sign their tokens"
                     .to_owned(),
             });
         }

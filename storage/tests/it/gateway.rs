@@ -1,8 +1,9 @@
 //! What the container gateway is fed: whole lists, one after the other, read as they are at one moment.
 
-use portolan_domain::gateway::MappingFeed;
-use portolan_storage::{FedRepositories, GatewaySnapshot, HolderKind, Others, Store, both_engines};
+use std::collections::BTreeSet;
 
+use portolan_domain::gateway::{Directory, MappingFeed, Subject};
+use portolan_storage::{FedRepositories, HolderKind, Others, Store, both_engines};
 use serde_json::{Value, json};
 
 use crate::{raw::Raw, support::by};
@@ -39,53 +40,60 @@ async fn users(store: &Store, of: &[(&str, &[&str])]) {
         .unwrap();
 }
 
-/// The names of the listed repositories that somebody has.
-fn names(snapshot: &GatewaySnapshot, user: &str) -> Vec<String> {
-    let set = snapshot.users.get(user).cloned().unwrap_or_default();
-    let held = snapshot
-        .repositories
-        .iter()
-        .filter(|one| set.contains(one.number));
-    held.map(|one| one.name.clone()).collect()
+/// All of it, as a node reads it that knows nothing yet.
+async fn directory(store: &Store) -> Directory {
+    Directory::default().with(store.gateway_changes(-1).await.unwrap())
+}
+
+fn names(directory: &Directory, subject: &Subject) -> Vec<String> {
+    directory
+        .names(subject, None)
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+fn user(name: &str) -> Subject {
+    Subject::User(name.into())
 }
 
 both_engines! {
     async fn a_list_replaces_the_one_before(database: TestDatabase) {
         let store = &database.store;
         list(store, &[("b/b", true), ("a/a", false), ("c", true)]).await;
-        let before = store.gateway_snapshot().await.unwrap();
-        let shown: Vec<_> = before.repositories.iter().map(|one| (one.name.as_str(), one.auth_required)).collect();
-        assert_eq!(shown, [("a/a", false), ("b/b", true), ("c", true)]);
+        users(store, &[("alice", &["b/b", "c"])]).await;
+        let before = directory(store).await;
+        assert_eq!(names(&before, &user("alice")), ["a/a", "b/b", "c"]);
+        assert_eq!(names(&before, &Subject::Anybody), ["a/a"]);
         list(store, &[("b/b", false), ("d", true)]).await;
-        let after = store.gateway_snapshot().await.unwrap();
-        let shown: Vec<_> = after.repositories.iter().map(|one| (one.name.as_str(), one.auth_required)).collect();
-        assert_eq!(shown, [("b/b", false), ("d", true)]);
-        assert_eq!(after.repositories[0].number, before.repositories[1].number);
-        assert_eq!(after.generation, before.generation + 1);
+        let after = directory(store).await;
+        assert_eq!(names(&after, &user("alice")), ["b/b"]);
+        assert_eq!(names(&after, &Subject::Anybody), ["b/b"]);
+        assert_eq!(after.generation(), before.generation() + 1);
         list(store, &[]).await;
-        assert_eq!(store.gateway_snapshot().await.unwrap().repositories, []);
+        assert_eq!(names(&directory(store).await, &user("alice")), [""; 0]);
+        // What goes and comes back is what it was to those who have it.
+        list(store, &[("c", true)]).await;
+        assert_eq!(names(&directory(store).await, &user("alice")), ["c"]);
     }
 
     async fn whoever_is_not_named_has_nothing(database: TestDatabase) {
         let store = &database.store;
         list(store, &[("a", true), ("b", true), ("c", true)]).await;
         users(store, &[("alice", &["a", "b"]), ("bob", &["b", "c"]), ("carol", &[])]).await;
-        let snapshot = store.gateway_snapshot().await.unwrap();
-        assert_eq!(names(&snapshot, "alice"), ["a", "b"]);
-        assert_eq!(names(&snapshot, "bob"), ["b", "c"]);
-        assert_eq!((names(&snapshot, "carol"), snapshot.users.len()), (vec![], 3));
+        let all = directory(store).await;
+        assert_eq!(names(&all, &user("alice")), ["a", "b"]);
+        assert_eq!(names(&all, &user("bob")), ["b", "c"]);
+        assert!(all.of_user("carol").is_some() && names(&all, &user("carol")).is_empty());
         users(store, &[("alice", &["c"])]).await;
-        let snapshot = store.gateway_snapshot().await.unwrap();
-        assert_eq!((names(&snapshot, "alice"), snapshot.users.len()), (vec!["c".to_owned()], 1));
-        // A repository that goes and comes back is what it was to those who have it.
-        list(store, &[("a", true)]).await;
-        assert_eq!(names(&store.gateway_snapshot().await.unwrap(), "alice"), [""; 0]);
-        list(store, &[("b", true), ("c", true)]).await;
-        assert_eq!(names(&store.gateway_snapshot().await.unwrap(), "alice"), ["c"]);
-        // One that no list named is listed with its holder.
-        users(store, &[("alice", &["new"])]).await;
-        let snapshot = store.gateway_snapshot().await.unwrap();
-        assert_eq!((names(&snapshot, "alice"), snapshot.repositories.len()), (vec!["new".to_owned()], 3));
+        let all = directory(store).await;
+        assert_eq!(names(&all, &user("alice")), ["c"]);
+        assert!(all.of_user("bob").is_none() && all.of_user("carol").is_none());
+        // One that is not listed is listed with its holder; one that is, stays as its list says.
+        list(store, &[("a", false), ("c", true)]).await;
+        users(store, &[("alice", &["new", "a"])]).await;
+        let all = directory(store).await;
+        assert_eq!(names(&all, &user("alice")), ["a", "new"]);
+        assert_eq!(names(&all, &Subject::Anybody), ["a"]);
     }
 
     async fn some_hosts_can_be_fed_without_the_others(database: TestDatabase) {
@@ -95,14 +103,44 @@ both_engines! {
         };
         put(&[("h1", &["a"]), ("h2", &["b"])], Others::Removed).await;
         put(&[("h2", &["c"]), ("h3", &["a"])], Others::Kept).await;
-        let snapshot = store.gateway_snapshot().await.unwrap();
-        let mut hosts: Vec<_> = snapshot.hosts.iter().map(|(uuid, set)| (uuid.as_str(), set.iter().count())).collect();
-        hosts.sort_unstable();
-        assert_eq!(hosts, [("h1", 1), ("h2", 1), ("h3", 1)]);
-        assert_ne!(snapshot.hosts["h1"], snapshot.hosts["h2"]);
-        assert!(snapshot.users.is_empty(), "a host is no user");
+        let has = |directory: &Directory| {
+            ["h1", "h2", "h3", "h4"].map(|uuid| names(directory, &Subject::Host(uuid.into())).join(" "))
+        };
+        assert_eq!(has(&directory(store).await), ["a", "c", "a", ""]);
+        assert_eq!(names(&directory(store).await, &user("h1")), [""; 0], "a host is no user");
+        // The list of hosts says who is there, and not what he has.
+        let listed: BTreeSet<String> = ["h2", "h4"].map(ToOwned::to_owned).into();
+        store.put_gateway_hosts(&listed, &by()).await.unwrap();
+        assert_eq!(has(&directory(store).await), ["", "c", "", ""]);
         put(&[], Others::Removed).await;
-        assert!(store.gateway_snapshot().await.unwrap().hosts.is_empty());
+        assert_eq!(has(&directory(store).await), [""; 4]);
+    }
+
+    async fn a_node_reads_what_has_changed_and_nothing_else(database: TestDatabase) {
+        let store = &database.store;
+        list(store, &[("a", true), ("b", true), ("open", false)]).await;
+        users(store, &[("alice", &["a"]), ("bob", &["b"]), ("carol", &["a", "b"])]).await;
+        let mut known = directory(store).await;
+        // Of three users one changes, one goes, and one stays.
+        users(store, &[("alice", &["a", "b"]), ("carol", &["b", "a"])]).await;
+        let changes = store.gateway_changes(known.generation()).await.unwrap();
+        let mut changed: Vec<_> = changes.users.iter().map(|(name, set)| (name.as_str(), set.is_some())).collect();
+        changed.sort_unstable();
+        assert_eq!((changed, changes.repositories.len()), (vec![("alice", true), ("bob", false)], 0));
+        known = known.with(changes);
+        list(store, &[("a", true), ("open", false), ("c", false)]).await;
+        let changes = store.gateway_changes(known.generation()).await.unwrap();
+        let mut changed: Vec<_> = changes.repositories.iter().map(|one| (one.name.as_str(), one.listed)).collect();
+        changed.sort_unstable();
+        assert_eq!((changed, changes.users.len()), (vec![("b", false), ("c", true)], 0));
+        known = known.with(changes);
+        let anew = directory(store).await;
+        for name in ["alice", "bob", "carol", "nobody"] {
+            assert_eq!(names(&known, &user(name)), names(&anew, &user(name)), "{name}");
+        }
+        assert_eq!(known.generation(), anew.generation());
+        let none = store.gateway_changes(known.generation()).await.unwrap();
+        assert!(none.repositories.is_empty() && none.users.is_empty() && none.hosts.is_empty());
     }
 
     async fn the_same_again_writes_no_row(database: TestDatabase) {
@@ -115,7 +153,6 @@ both_engines! {
         feed().await;
         let before = raw.contents().await;
         feed().await;
-        // `b` is told with a token by its holder, and without one by the list: the last word counts.
         assert_eq!(raw.contents().await, before);
     }
 
@@ -131,16 +168,12 @@ both_engines! {
             }
         });
         futures_util::future::join_all(feeds).await;
-        let snapshot = store.gateway_snapshot().await.unwrap();
-        let other = snapshot.users.keys().find(|name| *name != "alice").unwrap();
-        let n = "wxyz".find(other.as_str()).unwrap();
-        let mut expected: Vec<String> = names[n * 50..n * 50 + 50].iter().map(|name| (*name).to_owned()).collect();
+        let all = directory(store).await;
+        let there: Vec<usize> = (0..4).filter(|n| all.of_user(["w", "x", "y", "z"][*n]).is_some()).collect();
+        let [n] = there[..] else { panic!("{there:?} at once") };
+        let mut expected: Vec<&str> = names[n * 50..n * 50 + 50].to_vec();
         expected.sort_unstable();
-        assert_eq!((names_of(&snapshot), snapshot.users.len()), (expected, 2));
-        assert_eq!(snapshot.generation, 4);
+        assert_eq!(self::names(&all, &user("alice")), expected);
+        assert_eq!(all.generation(), 4);
     }
-}
-
-fn names_of(snapshot: &GatewaySnapshot) -> Vec<String> {
-    names(snapshot, "alice")
 }

@@ -17,6 +17,7 @@ mod downstream;
 mod downstream_batch;
 mod exports;
 mod gateway;
+mod gateway_tokens;
 mod grants;
 mod import_conflicts;
 mod import_content;

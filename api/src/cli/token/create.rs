@@ -99,7 +99,7 @@ pub async fn run(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
     let tokens = Tokens::new(
         store.clone(),
         context.clock.clone(),
-        context.config.issuer(),
+        (context.config.issuer(), context.config.gateway.kid_format),
         Revocations::new(store.clone(), context.clock.clone()),
     );
     let claims = args.claims(&jti, (now, end), tokens.issuer());

@@ -1,0 +1,20 @@
+//! `POST` of content: refused.
+
+use crate::{
+    gateway::unsupported,
+    problem::{Problem, RegistryErrors},
+};
+
+/// Beginning to push a blob is not supported: 404 `UNSUPPORTED`.
+#[utoipa::path(
+    post,
+    path = "/v2/{*rest}",
+    operation_id = "create_registry_content",
+    tag = "container gateway",
+    security(()),
+    params(("rest" = String, Path, description = "Whatever is to be changed.")),
+    responses((status = 404, body = RegistryErrors, description = "It is not supported."))
+)]
+pub async fn create_registry_content() -> Problem {
+    unsupported()
+}
