@@ -18,6 +18,8 @@ enum Rule {
     TokenInForm,
     /// It carries a token of its own, or none: see the tests of the edges.
     Edge,
+    /// It is for clients of a registry, who have no credential of this service's: see the gateway's tests.
+    Registry,
     Roles(&'static [Role]),
 }
 
@@ -54,7 +56,13 @@ fn rule(operation: &str) -> Rule {
         | "update_repo"
         | "update_repo_commits"
         | "delete_repo"
-        | "delete_entitlement" => Rule::Roles(&[Admin, Manager]),
+        | "delete_entitlement"
+        | "update_gateway_repositories"
+        | "update_gateway_user_repositories"
+        | "update_gateway_hosts"
+        | "update_gateway_host_mapping"
+        | "update_gateway_host_repositories"
+        | "list_gateway_users" => Rule::Roles(&[Admin, Manager]),
         "list_owners"
         | "get_owner"
         | "list_imports"
@@ -79,6 +87,18 @@ fn rule(operation: &str) -> Rule {
         "get_edge_authorization_nginx"
         | "get_edge_authorization_traefik"
         | "get_edge_authorization_envoy" => Rule::Edge,
+        "get_registry"
+        | "get_registry_token"
+        | "create_registry_token"
+        | "list_registry_repositories"
+        | "get_registry_content"
+        | "update_registry_content"
+        | "create_registry_content"
+        | "update_registry_upload"
+        | "delete_registry_content"
+        | "get_registry_ping"
+        | "list_registry_search_results"
+        | "get_registry_index" => Rule::Registry,
         "get_edge_requirement"
         | "get_edge_cdn_info"
         | "get_cdn_info"
@@ -112,6 +132,7 @@ fn operations() -> Vec<Operation> {
                 .replace("{repo}", "stable")
                 .replace("{user}", "alice")
                 .replace("{path}", "a/b")
+                .replace("{rest}", "a/b/manifests/latest")
                 .replace("{label}", "mirror");
             operations.push(Operation {
                 id: operation["operationId"].as_str().unwrap().to_owned(),
@@ -170,6 +191,18 @@ both_engines! {
                 Rule::Edge => {
                     let answer = call(&app, &operation, None).await;
                     assert!(matches!(answer.status.as_u16(), 200 | 400), "{id}: {}", answer.text);
+                    continue;
+                }
+                Rule::Registry => {
+                    for key in [None, Some(&*app.admin), Some("ptl_nonsense")] {
+                        let answer = call(&app, &operation, key).await;
+                        let status = answer.status.as_u16();
+                        let open = matches!(&**id, "get_registry_token" | "get_registry_ping");
+                        let open = open || (id == "list_registry_search_results" && key.is_none());
+                        let expected: &[u16] = if open { &[200] } else { &[401, 404, 415, 503] };
+                        assert!(expected.contains(&status), "{id}: {}", answer.text);
+                        assert_eq!(answer.header("docker-distribution-api-version"), "registry/2.0");
+                    }
                     continue;
                 }
                 Rule::OwnToken => {

@@ -49,7 +49,7 @@ struct Tags {
         (status = 307, description = "Where the content is."),
         (status = 404, body = RegistryErrors,
          description = "There is no such repository for this caller, or no such content."),
-        (status = 416, description = "It has no such part."),
+        (status = 416, body = RegistryErrors, description = "It has no such part."),
         (status = 502, body = RegistryErrors, description = "The registry behind the gateway gives no answer of use."),
         RegistryRefused,
     )

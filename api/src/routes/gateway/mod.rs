@@ -36,10 +36,10 @@ pub fn router() -> OpenApiRouter<AppState> {
             content::get_registry_content,
             push::put::update_registry_content,
             push::post::create_registry_content,
-            push::patch::patch_registry_content,
+            push::patch::update_registry_upload,
             push::delete::delete_registry_content
         ))
         .routes(routes!(ping::get_registry_ping))
-        .routes(routes!(search::search_registry))
+        .routes(routes!(search::list_registry_search_results))
         .routes(routes!(index::get_registry_index))
 }

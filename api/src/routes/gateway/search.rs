@@ -67,7 +67,7 @@ pub struct SearchResult {
 #[utoipa::path(
     get,
     path = "/v1/search",
-    operation_id = "search_registry",
+    operation_id = "list_registry_search_results",
     tag = "container gateway",
     security((), ("registry" = []), ("registry_login" = [])),
     params(SearchQuery),
@@ -78,7 +78,7 @@ pub struct SearchResult {
         RegistryRefused,
     )
 )]
-pub async fn search_registry(
+pub async fn list_registry_search_results(
     State(state): State<AppState>,
     Query(query): Query<SearchQuery>,
     parts: Parts,

@@ -9,12 +9,12 @@ use crate::{
 #[utoipa::path(
     patch,
     path = "/v2/{*rest}",
-    operation_id = "patch_registry_content",
+    operation_id = "update_registry_upload",
     tag = "container gateway",
     security(()),
     params(("rest" = String, Path, description = "Whatever is to be changed.")),
     responses((status = 404, body = RegistryErrors, description = "It is not supported."))
 )]
-pub async fn patch_registry_content() -> Problem {
+pub async fn update_registry_upload() -> Problem {
     unsupported()
 }
