@@ -19,6 +19,7 @@ mod cli;
 mod cli_access;
 mod cli_cdns;
 mod cli_entitlements;
+mod cli_gateway;
 mod cli_grants;
 mod cli_repos;
 mod cli_signing;

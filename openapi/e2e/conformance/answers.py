@@ -27,6 +27,30 @@ PUBLIC = {
     "get_edge_authorization_traefik",
     "get_edge_authorization_envoy",
 }
+# For clients of a registry, with tokens of its own.
+REGISTRY = {
+    "get_registry",
+    "get_registry_token",
+    "create_registry_token",
+    "list_registry_repositories",
+    "list_registry_search_results",
+    "get_registry_ping",
+    "get_registry_content",
+    "get_registry_index",
+    "update_registry_content",
+    "create_registry_content",
+    "update_registry_upload",
+    "delete_registry_content",
+}
+PUBLIC |= REGISTRY
+FEED = {
+    "update_gateway_repositories",
+    "update_gateway_user_repositories",
+    "update_gateway_hosts",
+    "update_gateway_host_mapping",
+    "update_gateway_host_repositories",
+    "list_gateway_users",
+}
 KEY_MATERIAL = {
     "get_cdn_info",
     "get_upstream_cert",
@@ -101,12 +125,19 @@ UNGUESSED = {
     "create_import_job",
     "create_grant_batch",
     "update_repo_commits",
+    # There is no registry behind, and nothing is pushed through the gateway.
+    "get_registry_content",
+    "get_registry_index",
+    "update_registry_content",
+    "create_registry_content",
+    "update_registry_upload",
+    "delete_registry_content",
 }
 
 MAY_CALL = {
     "nobody": PUBLIC,
-    "admin": PUBLIC | KEY_MATERIAL | READ | IMPORT | WRITE | AUDIT | GIVE | SEE_GRANTS | INTROSPECT,
-    "manager": PUBLIC | KEY_MATERIAL | READ | IMPORT,
+    "admin": PUBLIC | KEY_MATERIAL | READ | IMPORT | WRITE | AUDIT | GIVE | SEE_GRANTS | INTROSPECT | FEED,
+    "manager": PUBLIC | KEY_MATERIAL | READ | IMPORT | FEED,
     "proxy": PUBLIC | KEY_MATERIAL | INTROSPECT,
     "issuer": PUBLIC | GIVE | SEE_GRANTS | INTROSPECT,
     "auditor": PUBLIC | READ | AUDIT | SEE_GRANTS,

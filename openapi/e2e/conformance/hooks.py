@@ -62,6 +62,9 @@ def map_case(context, case):
     if operation == "create_signed_urls" and isinstance(case.body, dict):
         if even(case.body.get("cdn")):
             case.body = {"cdn": "mirror", "paths": ["/content/a"], "duration": 60}
+    if operation == "create_registry_token" and isinstance(case.body, dict):
+        if even(case.body.get("grant_type")):
+            case.body = {"grant_type": "password", "username": "alice", "password": "alices-password"}
     if operation in _SUBSETS and isinstance(case.body, dict) and even(case.body.get("name")):
         case.body = {"name": case.body["name"], "sub": "", "scope": [], "duration": 60}
     if operation == "create_revocation" and isinstance(case.body, dict) and case.body.get("sub") == "":

@@ -100,7 +100,7 @@ impl Default for GatewayConfig {
             token_ttl: 3600,
             refresh_token_days: 90,
             host_ca_file: None,
-            feed_bytes: 4 << 30,
+            feed_bytes: 2 << 30,
             authority: GatewayAuthorityConfig::default(),
         }
     }

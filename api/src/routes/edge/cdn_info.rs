@@ -17,7 +17,7 @@ use crate::{
     auth::Reader,
     cache::{Finished, Question},
     edge::{one, refused},
-    extract::Query,
+    extract::{Query, given},
     problem::{BadRequest, Problem, Refused},
     server::Peer,
     state::AppState,
@@ -32,7 +32,8 @@ const X_SSL_CLIENT_VERIFY: &str = "x-ssl-client-verify";
 #[into_params(parameter_in = Query)]
 pub struct EdgeQuery {
     /// Whether the certificate and its key are in the answer; left out: they are not.
-    #[param(inline)]
+    #[serde(default, deserialize_with = "given")]
+    #[param(inline, required = false)]
     credentials: Option<Credentials>,
 }
 

@@ -16,7 +16,7 @@ use crate::{
     tag = "container gateway",
     security(()),
     responses(
-        (status = 200, body = bool, description = "It is one, for searching."),
+        (status = 200, body = bool, content_type = "application/json", description = "It is one, for searching."),
         (status = 404, body = RegistryErrors, description = "The client speaks the second version."),
         RegistryRefused,
     )

@@ -2,6 +2,8 @@
 //! `{"users":[{"alice":[{"repository":"a/b","auth_required":true}]}]}`. Ten thousand users with a thousand each are
 //! half a gigabyte of JSON, so it is read as it comes, and a name is kept once.
 
+mod entry;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
@@ -14,6 +16,7 @@ use serde::{
 };
 use thiserror::Error;
 
+use self::entry::Entry;
 use super::NumberSet;
 
 /// Bytes of a repository's or a user's name at most.
@@ -35,6 +38,8 @@ pub struct MappingFeed {
     /// Who has which, by place.
     pub holders: BTreeMap<String, NumberSet>,
     places: HashMap<String, u32>,
+    /// The name that is being read: it needs no memory of its own where it was there before.
+    name: String,
 }
 
 /// A repository of a feed.
@@ -43,23 +48,8 @@ pub struct FedRepository {
     /// Its name.
     pub repository: String,
     /// Whether pulling it needs a token. Content systems send it as a text, too: `"true"`.
-    #[serde(deserialize_with = "truth")]
+    #[serde(deserialize_with = "entry::truth")]
     pub auth_required: bool,
-}
-
-fn truth<'de, D: Deserializer<'de>>(json: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Said {
-        Bool(bool),
-        Text(String),
-    }
-    match Said::deserialize(json)? {
-        Said::Bool(truth) => Ok(truth),
-        Said::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-        Said::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-        Said::Text(_) => Err(D::Error::custom("auth_required must be true or false")),
-    }
 }
 
 impl MappingFeed {
@@ -75,17 +65,18 @@ impl MappingFeed {
         Ok(feed)
     }
 
-    fn place(&mut self, fed: FedRepository) -> u32 {
-        if let Some(place) = self.places.get(&fed.repository).copied() {
+    /// The place of the repository whose name was read.
+    fn place(&mut self, needs_token: bool) -> u32 {
+        if let Some(place) = self.places.get(&self.name).copied() {
             // Told in two ways: the one that lets fewer in counts.
             if let Some((_, auth_required)) = self.repositories.get_mut(place as usize) {
-                *auth_required |= fed.auth_required;
+                *auth_required |= needs_token;
             }
             return place;
         }
         let place = u32::try_from(self.repositories.len()).unwrap_or(u32::MAX);
-        self.places.insert(fed.repository.clone(), place);
-        self.repositories.push((fed.repository, fed.auth_required));
+        self.places.insert(self.name.clone(), place);
+        self.repositories.push((self.name.clone(), needs_token));
         place
     }
 }
@@ -97,6 +88,7 @@ pub fn is_name(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len()) && text.chars().all(plain)
 }
 
+/// Refuses what can be no name.
 fn named<E: serde::de::Error>(what: &str, text: &str) -> Result<(), E> {
     if is_name(text) {
         return Ok(());
@@ -220,9 +212,7 @@ impl<'de> Visitor<'de> for Held<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(fed) = list.next_element::<FedRepository>()? {
-            named("a repository's name", &fed.repository)?;
-            let place = self.0.place(fed);
+        while let Some(place) = list.next_element_seed(Entry(&mut *self.0))? {
             self.1.push(place);
         }
         Ok(())
