@@ -1,6 +1,6 @@
 //! What handlers share.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use portolan_storage::Store;
 
@@ -25,9 +25,12 @@ use crate::{
     webhook::Webhook,
 };
 
-/// The state of the running service; cheap to clone.
+/// The state of the running service. Each request has it several times over, so that a copy must cost nothing.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// What it is made of.
+pub struct Parts {
     /// What it remembers.
     pub store: Store,
     /// Whether the database is there, and credentials are as they were.
@@ -76,6 +79,14 @@ pub struct AppState {
     pub config: Arc<Config>,
 }
 
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl AppState {
     /// Puts the parts together. Nothing runs yet.
     ///
@@ -111,7 +122,7 @@ impl AppState {
         let gate = Gate::new(&config.access);
         let gateway = Gateway::new(&store, &config, &clock, (&tokens, &gate))?;
         let expirations = Expirations::new(store.clone(), anchors.clone());
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             keyring: Keyring::new(store.clone(), pulse.clone()),
             edges: Edges::new(store.clone(), pulse.clone()),
             pulse: pulse.clone(),
@@ -138,6 +149,6 @@ impl AppState {
             anchors,
             store,
             clock,
-        })
+        })))
     }
 }

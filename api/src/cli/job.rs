@@ -51,7 +51,7 @@ pub async fn run(context: &Context, command: &JobCommand) -> Result<(), CliError
     match command {
         JobCommand::List { owner, limit } => list(context, owner.as_ref(), *limit).await,
         JobCommand::Show { id, wait } => {
-            let jobs = context.state().await?.jobs;
+            let jobs = context.state().await?.jobs.clone();
             let job = match wait {
                 Some(wait) => jobs.wait(*id, *wait).await?,
                 None => jobs.get(*id).await?,
@@ -59,7 +59,7 @@ pub async fn run(context: &Context, command: &JobCommand) -> Result<(), CliError
             show(context, job.ok_or_else(|| unknown(*id))?)
         }
         JobCommand::Cancel { id } => {
-            let jobs = context.state().await?.jobs;
+            let jobs = context.state().await?.jobs.clone();
             jobs.cancel(*id, &context.actor()).await?;
             let job = jobs.get(*id).await?;
             show(context, job.ok_or_else(|| unknown(*id))?)

@@ -241,9 +241,10 @@ impl Logins {
         Sha256Digest::of(&whole)
     }
 
-    /// Forgets logins where users' tokens were ended, for as long as the service runs.
-    pub async fn follow(self, pulse: Pulse) {
-        let (mut beats, mut known) = (pulse.beats(), None);
+    /// Forgets logins where users' tokens were ended, for as long as the service runs. What was ended before the first
+    /// request is nothing to forget: `known` is what was told then, none where nothing was.
+    pub async fn follow(self, pulse: Pulse, mut known: Option<i64>) {
+        let mut beats = pulse.beats();
         loop {
             let beat = *beats.borrow_and_update();
             let told = beat.map(|beat| beat.generations.gateway_logins);

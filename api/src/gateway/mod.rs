@@ -2,6 +2,7 @@
 //! All that a pull needs is in memory; the database is asked for tokens that this node has not seen yet.
 
 mod account;
+mod aside;
 mod caller;
 mod challenge;
 mod content_path;
@@ -21,10 +22,11 @@ mod upstream;
 
 use std::{io, sync::Arc};
 
-use portolan_storage::Store;
+use portolan_storage::{Generations, Store};
 use tokio::sync::Semaphore;
 
 pub use self::{
+    aside::aside,
     caller::{Caller, Shown},
     challenge::{CATALOG, Mount, Origin},
     content_path::{ContentPath, Target},
@@ -97,10 +99,11 @@ impl Gateway {
         })
     }
 
-    /// Follows what changes, for as long as the service runs.
-    pub async fn follow(self, pulse: Pulse) {
+    /// Follows what changes from this state of the database on, for as long as the service runs.
+    pub async fn follow(self, pulse: Pulse, from: Option<Generations>) {
         let logins = self.logins.clone();
         let rights = self.directories.follow(pulse.clone());
-        futures_util::future::join(rights, logins.follow(pulse)).await;
+        let from = from.map(|from| from.gateway_logins);
+        futures_util::future::join(rights, logins.follow(pulse, from)).await;
     }
 }

@@ -42,6 +42,7 @@ pub type Secret = Zeroizing<String>;
 pub struct OpaqueTokens {
     store: Store,
     clock: Clock,
+    /// By a plain digest, which costs a tenth of the one that the database has.
     known: Cache<Sha256Digest, Known>,
     unknown: Cache<Sha256Digest, ()>,
     questions: Arc<Semaphore>,
@@ -118,9 +119,10 @@ impl OpaqueTokens {
             });
         }
         let stored = patiently(self.store.put_gateway_tokens(&tokens, account), false).await?;
-        for token in tokens.iter().filter(|_| stored) {
+        for one in given.iter().filter(|_| stored) {
             // Somebody may have tried it before it was given.
-            self.unknown.invalidate(&token.digest);
+            self.unknown
+                .invalidate(&Sha256Digest::of(one.token.as_bytes()));
         }
         Ok(stored)
     }
@@ -136,10 +138,7 @@ impl OpaqueTokens {
         if token.is_empty() || token.len() > LONGEST {
             return Ok(None);
         }
-        let (digest, now) = (
-            self.store.gateway_token_digest(token).await?,
-            self.clock.now(),
-        );
+        let (digest, now) = (Sha256Digest::of(token.as_bytes()), self.clock.now());
         if let Some(known) = self.known.get(&digest) {
             return Ok((now < known.expires_at).then_some(known.subject));
         }
@@ -147,7 +146,7 @@ impl OpaqueTokens {
             return Ok(None);
         }
         let forgotten = self.forgotten.load(Ordering::SeqCst);
-        let found = self.ask(digest, TokenPurpose::Access, now).await?;
+        let found = self.ask(token, TokenPurpose::Access, now).await?;
         match &found {
             Some(known) => self.known.insert(digest, known.clone()),
             None => self.unknown.insert(digest, ()),
@@ -164,9 +163,8 @@ impl OpaqueTokens {
     /// # Errors
     /// Where the database does not answer.
     pub async fn refreshing(&self, token: &str) -> Result<Option<Subject>, StorageError> {
-        let digest = self.store.gateway_token_digest(token).await?;
         let found = self
-            .ask(digest, TokenPurpose::Refresh, self.clock.now())
+            .ask(token, TokenPurpose::Refresh, self.clock.now())
             .await?;
         Ok(found.map(|known| known.subject))
     }
@@ -179,10 +177,11 @@ impl OpaqueTokens {
 
     async fn ask(
         &self,
-        digest: Sha256Digest,
+        token: &str,
         purpose: TokenPurpose,
         now: OffsetDateTime,
     ) -> Result<Option<Known>, StorageError> {
+        let digest = self.store.gateway_token_digest(token).await?;
         let _turn = self.questions.acquire().await;
         let found = patiently(self.store.gateway_token(digest, purpose, now), false).await?;
         Ok(found.map(|token| Known {

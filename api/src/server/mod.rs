@@ -86,7 +86,9 @@ pub async fn serve_routes(
     watching.spawn(state.anchors.clone().watch());
     watching.spawn(state.client_cas.clone().watch(LOOK));
     watching.spawn(state.gateway.host_cas.clone().watch(LOOK));
-    watching.spawn(state.gateway.clone().follow(state.pulse.clone()));
+    // Before the first request, too: what is remembered from then on is forgotten where this changes.
+    let from = state.store.generations().await.ok();
+    watching.spawn(state.gateway.clone().follow(state.pulse.clone(), from));
     watching.spawn(state.tokens.clone().follow(state.pulse.clone()));
     let revocations = state.tokens.revocations().clone();
     watching.spawn(revocations.follow(state.pulse.clone()));
@@ -116,7 +118,7 @@ pub async fn serve_routes(
     let _ = (metrics.await, gateway.await);
     drop(watching);
     housekeeping.end().await;
-    close(state.store).await;
+    close(state.store.clone()).await;
     tracing::info!("stopped");
     Ok(())
 }

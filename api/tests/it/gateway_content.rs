@@ -79,7 +79,12 @@ both_engines! {
             assert_eq!(answer.status, status, "{path} {token:?}: {}", answer.text);
             assert_eq!(answer.header("docker-distribution-api-version"), "registry/2.0");
             match status {
-                200 => assert_eq!(answer.text, "content"),
+                200 => {
+                    assert_eq!(answer.text, "content");
+                    // What is not for everybody is for no cache that everybody shares.
+                    let caching = answer.headers.get("cache-control").map(|value| value.to_str().unwrap());
+                    assert_eq!(caching, (!path.contains(OPEN)).then_some("private"));
+                }
                 401 => {
                     assert_refused(&answer, 401, "UNAUTHORIZED");
                     let name = path.strip_prefix("/v2/").unwrap().split("/manifests").next().unwrap();

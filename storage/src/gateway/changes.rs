@@ -6,7 +6,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
-use super::{HolderKind, corrupt};
+use super::{HolderKind, corrupt, holders::pause};
 use crate::{
     engine::Engine,
     entity::{gateway_holders, gateway_repositories},
@@ -43,7 +43,8 @@ impl Store {
         reading.rollback().await?;
         let repositories = repositories.into_iter().map(repository);
         changes.repositories = repositories.collect::<Result<_>>()?;
-        for row in holders {
+        for (count, row) in holders.into_iter().enumerate() {
+            pause(count).await;
             let (kind, holder) = holder(row)?;
             match kind {
                 HolderKind::User => changes.users.push(holder),

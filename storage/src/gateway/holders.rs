@@ -15,6 +15,9 @@ use crate::{
 /// Rows that travel to the database at once: one has some kilobytes.
 const CHUNK: usize = 1000;
 
+/// Holders whose numbers are looked at in one go: a thousand of each.
+const IN_ONE_GO: usize = 32;
+
 /// What holders are to have; none where they are to be forgotten.
 type Wanted<'a> = HashMap<&'a str, Option<NumberSet>>;
 
@@ -47,10 +50,11 @@ impl Store {
                 .collect()
         };
         let held = held(&transaction, kind).await?;
-        let named = fed.holders.iter();
-        let mut wanted: Wanted<'_> = named
-            .map(|(holder, places)| (holder.as_str(), Some(numbered(places))))
-            .collect();
+        let mut wanted = Wanted::with_capacity(fed.holders.len());
+        for (count, (holder, places)) in fed.holders.iter().enumerate() {
+            wanted.insert(holder.as_str(), Some(numbered(places)));
+            pause(count).await;
+        }
         if others == Others::Removed {
             for name in held.keys() {
                 wanted.entry(name).or_insert(None);
@@ -81,6 +85,13 @@ impl Store {
         let event = by.did(HolderKind::Host.action());
         let detail = format!("{} listed", uuids.len());
         transaction.commit(event.detail(detail)).await
+    }
+}
+
+/// Lets others have the thread: ten million numbers would keep it for long.
+pub(super) async fn pause(count: usize) {
+    if count.is_multiple_of(IN_ONE_GO) {
+        tokio::task::yield_now().await;
     }
 }
 

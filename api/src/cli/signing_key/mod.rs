@@ -113,10 +113,14 @@ async fn add(context: &Context, args: &AddArgs) -> Result<(), CliError> {
     };
     let algorithm = args.alg.unwrap_or(default);
     if !kind.allows(algorithm) {
-        return Err(CliError::new(
+        let why = if algorithm == TokenAlgorithm::EdDsa {
+            "registries verify no EdDSA, and one does not even start with such a key's certificate: \
+             take ES256 or RS256"
+        } else {
             "HS256 is for flat-manager, and flat-manager reads nothing else: whoever verifies by a \
-             shared secret could sign with it",
-        ));
+             shared secret could sign with it"
+        };
+        return Err(CliError::new(why));
     }
     put(context, (kind, algorithm), &args.material, KeyTurn::Add).await
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -61,35 +61,41 @@ pub async fn get_registry_content(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let path = ContentPath::of(&rest).ok_or_else(|| name_unknown(&rest))?;
-    check_access(&path, &parts, &state).await?;
-    if path.target == Target::Tags {
-        return tags(&path, &parts, &state).await;
-    }
-    state
-        .gateway
-        .upstream
-        .pass(Passing {
+    let is_open = check_access(&path, &parts, &state).await?;
+    let mut response = if path.target == Target::Tags {
+        tags(&path, &parts, &state).await?
+    } else {
+        let passing = Passing {
             token: token(&path, &state).await?,
             path: &path,
             method: &parts.method,
             headers: &parts.headers,
-        })
-        .await
+        };
+        state.gateway.upstream.pass(passing).await?
+    };
+    if !is_open {
+        // A certificate leaves no mark in a request by which a cache in front would tell its callers apart.
+        let private = HeaderValue::from_static("private");
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, private);
+    }
+    Ok(response)
 }
 
-/// What is open needs neither a token nor whoever knows of it.
+/// Whether everybody may have it: what is open needs neither a token nor whoever knows of it.
 async fn check_access(
     path: &ContentPath<'_>,
     parts: &Parts,
     state: &AppState,
-) -> Result<(), Problem> {
+) -> Result<bool, Problem> {
     let directory = state.gateway.directories.current().await?;
     if directory.is_open(path.name) {
-        return Ok(());
+        return Ok(true);
     }
     let caller = Caller::of(parts, state).await?;
     if caller.may_pull(&directory, path.name) {
-        return Ok(());
+        return Ok(false);
     }
     if caller.shown == Shown::Token {
         return Err(name_unknown(path.name));

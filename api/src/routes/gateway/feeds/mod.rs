@@ -13,12 +13,12 @@ use axum::{extract::Request, http::StatusCode};
 use portolan_domain::gateway::{FedRepository, FeedError, MappingFeed};
 use portolan_storage::{HolderKind, Others};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use crate::{
     auth::Caller,
     extract::Json,
+    gateway::aside,
     import::{Pace, receive_feed},
     problem::{Problem, internal},
     state::AppState,
@@ -59,12 +59,13 @@ async fn read<T: Send + 'static>(
     read: impl FnOnce(BufReader<File>) -> Result<T, FeedError> + Send + 'static,
 ) -> Result<T, Problem> {
     let turn = state.gateway.feeding.clone().acquire_owned().await;
-    let read = spawn_blocking(move || {
+    let read = aside(move || {
         let _turn = turn;
         read(BufReader::with_capacity(BUFFER, file))
     });
+    let ended = || internal(&std::io::Error::other("the thread that reads a feed ended"));
     read.await
-        .map_err(|error| internal(&error))?
+        .ok_or_else(ended)?
         .map_err(|error| invalid(&error))
 }
 
