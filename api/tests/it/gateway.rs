@@ -1,10 +1,12 @@
 //! The container gateway: what it is fed, and what it says of repositories.
 
-use portolan_storage::{Role, both_engines};
+use std::time::{Duration, Instant};
+
+use portolan_storage::{MasterKey, Role, Store, both_engines};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, TestApp, eventually};
 
 pub const OPEN: &str = "open/base";
 pub const ALICES: &str = "alice/app";
@@ -141,6 +143,25 @@ both_engines! {
         assert_eq!(names(&app, &alice).await, [ALICES]);
         // What was not in the list is gone for everybody.
         assert_eq!(names(&app, &token_text(&app, "bob").await).await, [ALICES]);
+    }
+
+    async fn a_feed_counts_on_the_other_node_within_a_second(database: TestDatabase) {
+        let first = TestApp::start(database.clone()).await;
+        let master = MasterKey::read(&database.folder.path().join("master.key")).unwrap();
+        let store = Store::connect(&database.settings, master).await.unwrap();
+        let clock = portolan::clock::Clock::from_fn(crate::support::now);
+        let second = TestApp::start_named(store, database, |_| {}, clock, "second").await;
+        feed_all(&first).await;
+        let_in(&first).await;
+        // A token of one node counts on the other one, which has not seen it.
+        let alice = token_text(&first, "alice").await;
+        eventually("the other node knows what was fed", || async { names(&second, &alice).await == [ALICES, OPEN] }).await;
+        let mapping = json!({ "users": [{ "alice": listed(&[BOBS]) }] });
+        assert_eq!(feed(&first, "user_repository_mapping", mapping).await.status, 200);
+        let fed = Instant::now();
+        eventually("the other node knows the change", || async { names(&second, &alice).await == [BOBS, OPEN] }).await;
+        // Loaded machines are slow: what is promised is a second, and two beats are half of one.
+        assert!(fed.elapsed() < Duration::from_secs(5), "{:?}", fed.elapsed());
     }
 
     async fn hosts_are_listed_mapped_and_changed(database: TestDatabase) {

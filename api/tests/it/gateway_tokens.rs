@@ -92,6 +92,11 @@ both_engines! {
         })
         .await;
         let_in(&app).await;
+        // The node has heard of it: from now on it forgets no login.
+        let mut beats = app.state.pulse.beats();
+        let heard = beats.wait_for(|beat| beat.is_some_and(|beat| beat.generations.gateway_logins == 2));
+        heard.await.unwrap();
+        beats.changed().await.unwrap();
         let alice = token_text(&app, "alice").await;
         let guess = async |password: &str| {
             app.send(ask(&app, Method::GET, "/v2/token").basic_auth("bob", Some(password))).await

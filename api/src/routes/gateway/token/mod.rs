@@ -46,6 +46,9 @@ pub struct RegistryTokenAnswer {
 
 type Answered = (HeaderMap, Json<RegistryTokenAnswer>);
 
+/// What was given this long ago is new: a second that has just begun counts as a whole one.
+const ALMOST: time::Duration = time::Duration::milliseconds(999);
+
 /// Whoever asks for a token, and what he showed for it.
 enum Holder {
     /// A user who logged in.
@@ -91,7 +94,7 @@ async fn give(holder: Holder, scopes: &[String], state: &AppState) -> Result<Ans
     let answer = RegistryTokenAnswer {
         access_token: secret.clone(),
         token: secret,
-        expires_in: (expires_at - now).whole_seconds().max(1),
+        expires_in: (expires_at - now + ALMOST).whole_seconds().max(1),
         issued_at: now,
         refresh_token: refresh,
     };
