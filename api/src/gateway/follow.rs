@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use portolan_domain::gateway::Directory;
+use portolan_domain::gateway::{Changes, Directory};
 use portolan_storage::{StorageError, Store};
 use tokio::{sync::Mutex, task::spawn_blocking};
 
@@ -68,12 +68,17 @@ impl Directories {
         let _turn = self.0.reading.lock().await;
         let known = self.known();
         let after = known.as_ref().map_or(-1, |known| known.generation());
-        let changes = tokio::time::timeout(PATIENCE, store.gateway_changes(after)).await;
-        let changes = changes.unwrap_or_else(|_| Err(StorageError::timed_out()))?;
+        let mut changes = read_changes(store, after).await?;
         if known.is_some() && changes.generation == after {
             return Ok(());
         }
-        let made = spawn_blocking(move || known.unwrap_or_default().with(changes));
+        let mut before = known.as_deref().cloned().unwrap_or_default();
+        if changes.generation < after {
+            // A copy from before was put in the database's place: nothing of what is known is sure.
+            before = Directory::default();
+            changes = read_changes(store, -1).await?;
+        }
+        let made = spawn_blocking(move || before.with(changes));
         let made = made.await.map_err(|_| StorageError::timed_out())?;
         let mut current = self
             .0
@@ -91,8 +96,9 @@ impl Directories {
             let beat = *beats.borrow_and_update();
             let told = beat.map(|beat| beat.generations.gateway);
             let known = self.known().map(|known| known.generation());
-            // One that was fed here may be known before the beat that tells of it.
-            if told > known
+            // What was fed here may be known before the beat that tells of it: then nothing has changed.
+            if told.is_some()
+                && told != known
                 && let Err(error) = self.read_on_its_own().await
             {
                 tracing::warn!(%error, "what the gateway was fed could not be read");
@@ -112,4 +118,9 @@ impl Directories {
         close(store).await;
         read
     }
+}
+
+async fn read_changes(store: &Store, after: i64) -> Result<Changes, StorageError> {
+    let changes = tokio::time::timeout(PATIENCE, store.gateway_changes(after)).await;
+    changes.unwrap_or_else(|_| Err(StorageError::timed_out()))
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use portolan_storage::{MasterKey, Role, Store, both_engines};
 use reqwest::{Method, RequestBuilder};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestApp, eventually};
@@ -162,6 +163,21 @@ both_engines! {
         eventually("the other node knows the change", || async { names(&second, &alice).await == [BOBS, OPEN] }).await;
         // Loaded machines are slow: what is promised is a second, and two beats are half of one.
         assert!(fed.elapsed() < Duration::from_secs(5), "{:?}", fed.elapsed());
+    }
+
+    async fn a_database_put_back_from_a_copy_is_read_anew(database: TestDatabase) {
+        let app = TestApp::start(database.clone()).await;
+        feed_all(&app).await;
+        assert_eq!(names(&app, "anonymous").await, [OPEN]);
+        let before = sea_orm::Database::connect(&database.settings.url).await.unwrap();
+        for change in [
+            "DELETE FROM gateway_repositories WHERE name = 'open/base'",
+            "UPDATE generations SET value = 1 WHERE name = 'gateway'",
+        ] {
+            before.execute_unprepared(change).await.unwrap();
+        }
+        eventually("the repository is not there yet", || async { names(&app, "anonymous").await.is_empty() }).await;
+        before.close().await.unwrap();
     }
 
     async fn hosts_are_listed_mapped_and_changed(database: TestDatabase) {

@@ -22,8 +22,8 @@ const IN_ONE_GO: usize = 32;
 type Wanted<'a> = HashMap<&'a str, Option<NumberSet>>;
 
 impl Store {
-    /// Says which repositories these users or hosts may pull, all that each may. A repository that is not listed
-    /// yet is from now on.
+    /// Says which repositories these users or hosts may pull, all that each may. A repository that nobody has named
+    /// yet is listed from now on; one that the list has dropped is not, and is whose it is where it comes back.
     ///
     /// # Errors
     /// [`crate::StorageError`].

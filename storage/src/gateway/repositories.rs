@@ -31,7 +31,8 @@ impl Store {
 }
 
 /// Lists these repositories; answers the numbers of all that have one. Where it is the `whole` list, the others are
-/// no more, and whether one needs a token is as it says. Else one that is listed stays as it is.
+/// no more, and whether one needs a token is as it says. Else what is known stays as it is: what a whole list has
+/// dropped, too.
 pub(super) async fn list_repositories(
     transaction: &DatabaseTransaction,
     list: &FedRepositories,
@@ -48,8 +49,8 @@ pub(super) async fn list_repositories(
     for row in rows {
         next = next.max(row.number + 1);
         let wanted = match list.get(&row.name) {
-            Some(auth_required) if whole || !row.listed => (true, *auth_required),
-            Some(_) => (true, row.auth_required),
+            Some(auth_required) if whole => (true, *auth_required),
+            Some(_) => (row.listed, row.auth_required),
             None => (row.listed && !whole, row.auth_required),
         };
         if wanted != (row.listed, row.auth_required) {

@@ -88,9 +88,9 @@ both_engines! {
         let all = directory(store).await;
         assert_eq!(names(&all, &user("alice")), ["c"]);
         assert!(all.of_user("bob").is_none() && all.of_user("carol").is_none());
-        // One that is not listed is listed with its holder; one that is, stays as its list says.
+        // One that nobody has named is listed with its holder; others stay as the list says, dropped ones too.
         list(store, &[("a", false), ("c", true)]).await;
-        users(store, &[("alice", &["new", "a"])]).await;
+        users(store, &[("alice", &["new", "a", "b"])]).await;
         let all = directory(store).await;
         assert_eq!(names(&all, &user("alice")), ["a", "new"]);
         assert_eq!(names(&all, &Subject::Anybody), ["a"]);

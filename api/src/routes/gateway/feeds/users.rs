@@ -26,7 +26,8 @@ pub struct UserMapping {
 }
 
 /// Says which repositories each user may pull. Whoever is not named may pull nothing but what needs no token.
-/// A repository that is not listed yet is from now on; whether one that is listed needs a token, the list says.
+/// A repository that nobody has named yet is listed from now on. Of the others the list says whether they are there,
+/// and whether they need a token.
 #[utoipa::path(
     put,
     path = "/user_repository_mapping",
