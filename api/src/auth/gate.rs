@@ -53,6 +53,14 @@ impl Gate {
         }
     }
 
+    /// Whether this address may try at all: what can be guessed is not even looked at beyond its attempts.
+    ///
+    /// # Errors
+    /// For how long it must wait, where there were too many wrong ones.
+    pub fn may_try(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        self.guesses.look(&address_key(address), now)
+    }
+
     /// A wrong credential came from this address.
     ///
     /// # Errors

@@ -22,6 +22,9 @@ const WAIT: Duration = Duration::from_secs(5);
 /// For how long a password that was right is believed: a pull logs in again and again.
 const BELIEVED: Duration = Duration::from_mins(5);
 
+/// How long a token counts at least when it is given: clients take less for a minute.
+const LEFT: Duration = Duration::from_mins(1);
+
 /// The users; cheap to clone.
 #[derive(Clone)]
 pub struct Accounts {
@@ -120,7 +123,7 @@ impl Accounts {
                 expires_at,
             }),
             refresh,
-            fresh_until: now + BELIEVED.min(self.token / 2),
+            fresh_until: now + BELIEVED.min(self.token.saturating_sub(LEFT)),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! On whose behalf a client asks.
 
+use std::time::Instant;
+
 use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
@@ -7,7 +9,13 @@ use axum::{
 use portolan_domain::gateway::{Access, Directory, Subject};
 
 use super::host::host;
-use crate::{config::TokenFormat, problem::Problem, state::AppState, tokens::InvalidToken};
+use crate::{
+    auth::{address_of, too_many},
+    config::TokenFormat,
+    problem::Problem,
+    state::AppState,
+    tokens::InvalidToken,
+};
 
 /// What a client showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +109,15 @@ async fn by_token(parts: &Parts, state: &AppState) -> Result<Option<Caller>, Pro
     let token = token.trim();
     let caller = match state.config.gateway.token_format {
         TokenFormat::Opaque => {
+            // Whoever invents tokens must leave the database to the others.
+            if let Some(address) =
+                address_of(parts, state).filter(|_| !state.gateway.opaque.knows(token))
+            {
+                let may = state.gate.look_up(address, Instant::now());
+                may.map_err(|wait| {
+                    too_many("Too many unknown tokens came from this address.", wait)
+                })?;
+            }
             let subject = state.gateway.opaque.find(token).await?;
             subject.map(|subject| Caller {
                 subject,

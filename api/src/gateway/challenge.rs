@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::caller::Shown;
-use crate::{problem::Problem, server::Peer, state::AppState};
+use crate::{config::PublicUrl, problem::Problem, server::Peer, state::AppState};
 
 /// The scope of the list of repositories.
 pub const CATALOG: &str = "registry:catalog:*";
@@ -44,17 +44,33 @@ impl Origin {
     #[must_use]
     pub fn of(parts: &Parts, state: &AppState) -> Self {
         let config = &state.config.gateway;
-        let mount = mount(parts);
-        let host = host(parts).unwrap_or_else(|| state.config.http.listen.clone());
-        let base = config.public_url.as_ref().map_or_else(
+        let host = host(parts).unwrap_or_else(|| listens_at(parts, state).to_owned());
+        // Behind a proxy that maps paths, what this service knows of the request's is nothing to its clients.
+        let public = config.public_url.as_ref().map(PublicUrl::as_str);
+        let mount = public.map_or_else(|| mount(parts), |url| path_of(url).to_owned());
+        let base = public.map_or_else(
             || format!("{}://{host}{mount}", scheme(parts, state)),
-            |url| url.as_str().to_owned(),
+            ToOwned::to_owned,
         );
         Self {
             base,
             mount,
             service: config.service().unwrap_or(host),
         }
+    }
+
+    /// Its URL, below which `/v2/` is.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The scope to pull a repository; none of a name that could not stand between quotes.
+    #[must_use]
+    pub fn pull(name: &str) -> Option<String> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+        let is_plain = name.bytes().all(plain);
+        is_plain.then(|| format!("repository:{name}:pull"))
     }
 
     /// 401, with what to do about it.
@@ -84,6 +100,19 @@ impl Origin {
             Err(_) => problem,
         }
     }
+}
+
+/// The path of a web URL, without `/` at its end.
+fn path_of(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    rest.find('/').map_or("", |at| &rest[at..])
+}
+
+/// Where a client that names no host must have come in.
+fn listens_at<'a>(parts: &Parts, state: &'a AppState) -> &'a str {
+    let own = state.config.gateway.listen.as_deref();
+    let own = own.filter(|_| parts.extensions.get::<Mount>().is_some());
+    own.unwrap_or(&state.config.http.listen)
 }
 
 fn mount(parts: &Parts) -> String {

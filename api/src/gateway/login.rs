@@ -16,6 +16,7 @@ use portolan_domain::{digest::Sha256Digest, gateway::Subject};
 use portolan_storage::{StorageError, Store};
 use thiserror::Error;
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::{
@@ -28,6 +29,11 @@ use crate::{auth::Gate, clock::Clock, config::GatewayConfig, pulse::Pulse};
 
 /// Logins in memory at most.
 const MOST: u64 = 100_000;
+
+/// Passwords that are looked at at once: so many more than it may, an address can try.
+const AT_ONCE: usize = 64;
+/// How long one waits for its turn; then the service is too busy.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// A user's name and password, as they were shown.
 #[derive(Clone)]
@@ -101,7 +107,11 @@ struct Inner {
     gate: Gate,
     /// By name and password, hashed under a key that this process alone has.
     known: Cache<Sha256Digest, Login>,
+    /// What is being asked for, by the same.
+    asking: Cache<Sha256Digest, Login>,
     key: Zeroizing<[u8; 32]>,
+    /// Those who are asked about at once.
+    turns: Semaphore,
     /// How often all was forgotten.
     forgotten: AtomicU64,
 }
@@ -141,7 +151,9 @@ impl Logins {
             clock,
             gate,
             known: Cache::new(MOST),
+            asking: Cache::new(MOST),
             key,
+            turns: Semaphore::new(AT_ONCE),
             forgotten: AtomicU64::new(0),
         })))
     }
@@ -166,30 +178,33 @@ impl Logins {
         if let Some(login) = before.as_ref().filter(|login| now < login.fresh_until) {
             return Ok(login.clone());
         }
-        if before.is_some() {
+        let forgotten = self.0.forgotten.load(Ordering::SeqCst);
+        let is_as_it_was = || self.0.forgotten.load(Ordering::SeqCst) == forgotten;
+        // Of many who ask the same at once, one does. What was right before stays until there is another answer: who goes
+        // away in the middle takes nothing along.
+        let asked = async {
+            let login = self.ask(credentials, false).await?;
+            self.0.known.insert(key, login.clone()).await;
+            Ok(login)
+        };
+        // Rare, and large: not in the future of each request.
+        let asked = Box::pin(self.0.asking.try_get_with(key, Box::pin(asked)));
+        let asked = async {
+            asked
+                .await
+                .map_err(|error: Arc<LoginError>| (*error).clone())
+        };
+        let answer = self.guarded(address, asked).await;
+        self.0.asking.invalidate(&key).await;
+        if !is_as_it_was() || matches!(answer, Err(LoginError::Wrong)) {
+            // It is wrong now, or passwords were changed while this one was looked at.
             self.0.known.invalidate(&key).await;
         }
-        let forgotten = self.0.forgotten.load(Ordering::SeqCst);
-        // Rare, and large: not in the future of each request.
-        let asked = Box::pin(self.ask(credentials, false));
-        let asked = Box::pin(self.0.known.try_get_with(key, asked));
-        let asked = async { asked.await.map_err(|error| (*error).clone()) };
-        match self.guarded(address, asked).await {
-            Ok(login) => {
-                if self.0.forgotten.load(Ordering::SeqCst) != forgotten {
-                    // Passwords were changed while this one was looked at.
-                    self.0.known.invalidate(&key).await;
-                }
-                Ok(login)
-            }
-            Err(LoginError::Away) => {
-                let counts = |login: &Login| now < login.token.expires_at;
-                let login = before.filter(counts).ok_or(LoginError::Away)?;
-                self.0.known.insert(key, login.clone()).await;
-                Ok(login)
-            }
-            Err(error) => Err(error),
+        if !matches!(answer, Err(LoginError::Away)) {
+            return answer;
         }
+        let counts = |login: &Login| now < login.token.expires_at && is_as_it_was();
+        before.filter(counts).ok_or(LoginError::Away)
     }
 
     /// Logs a user in who shows a refresh token.
@@ -209,6 +224,8 @@ impl Logins {
     }
 
     async fn ask(&self, credentials: &Credentials, offline: bool) -> Result<Login, LoginError> {
+        let turn = tokio::time::timeout(WAIT, self.0.turns.acquire()).await;
+        let _turn = turn.map_err(|_| LoginError::Busy)?;
         let now = self.0.clock.now();
         match &self.0.authority {
             Authority::Accounts(accounts) => accounts.log_in(credentials, offline, now).await,
@@ -216,7 +233,7 @@ impl Logins {
         }
     }
 
-    /// Takes an attempt before it is made, and gives it back where it was no wrong one: a password can be guessed.
+    /// Looks at no password of an address that has shown too many wrong ones: a password can be guessed.
     async fn guarded(
         &self,
         address: Option<IpAddr>,
@@ -224,12 +241,20 @@ impl Logins {
     ) -> Result<Login, LoginError> {
         let gate = &self.0.gate;
         if let Some(address) = address {
-            let taken = gate.failed(address, Instant::now());
-            taken.map_err(LoginError::TooMany)?;
+            let may = gate.may_try(address, Instant::now());
+            may.map_err(LoginError::TooMany)?;
         }
         let answer = asked.await;
-        if let Some(address) = address.filter(|_| !matches!(answer, Err(LoginError::Wrong))) {
-            gate.succeeded(address, Instant::now());
+        let Some(address) = address else {
+            return answer;
+        };
+        match answer {
+            Err(LoginError::Wrong) => {
+                let taken = gate.failed(address, Instant::now());
+                taken.map_err(LoginError::TooMany)?;
+            }
+            Ok(_) => gate.succeeded(address, Instant::now()),
+            Err(_) => {}
         }
         answer
     }
@@ -252,6 +277,7 @@ impl Logins {
                 known = told;
                 self.0.forgotten.fetch_add(1, Ordering::SeqCst);
                 self.0.known.invalidate_all();
+                self.0.asking.invalidate_all();
                 self.0.opaque.forget();
             }
             if beats.changed().await.is_err() {

@@ -67,7 +67,12 @@ pub struct Gateway {
     pub upstream: Upstream,
     /// The one feed that is read.
     pub feeding: Arc<Semaphore>,
+    /// The indexes that are here at once: each may have tens of megabytes, and anybody may ask.
+    pub indexing: Arc<Semaphore>,
 }
+
+/// Indexes at once.
+const INDEXES: usize = 4;
 
 impl Gateway {
     /// Puts the parts together. Nothing runs yet.
@@ -94,6 +99,7 @@ impl Gateway {
             registry: RegistryTokens::new(store.clone(), clock.clone(), tokens.clone(), config),
             upstream: Upstream::new(&config.gateway)?,
             feeding: Arc::new(Semaphore::new(1)),
+            indexing: Arc::new(Semaphore::new(INDEXES)),
             directories,
             opaque,
         })

@@ -17,9 +17,22 @@ struct Named<'a> {
     name: Cow<'a, str>,
 }
 
-/// The index with those repositories alone; one without a name is nobody's. None where it is no index.
+/// Where the images are: what Flatpak pulls from.
+const REGISTRY: &str = "Registry";
+
+/// The index with those repositories alone; one without a name is nobody's. Where it says that the images are at a
+/// registry that `own` knows, they are `here` for its reader. None where it is no index.
 #[must_use]
-pub fn filtered(mut index: Index, may_pull: impl Fn(&str) -> bool) -> Option<Index> {
+pub fn filtered(
+    mut index: Index,
+    may_pull: impl Fn(&str) -> bool,
+    (own, here): (impl Fn(&str) -> bool, &str),
+) -> Option<Index> {
+    let said = index.get(REGISTRY);
+    let said = said.and_then(|said| serde_json::from_str::<Cow<'_, str>>(said.get()).ok());
+    if said.is_some_and(|url| own(&url)) {
+        index.insert(REGISTRY.to_owned(), to_raw_value(here).ok()?);
+    }
     let results = index.get(RESULTS)?;
     let mut results: Vec<&RawValue> = serde_json::from_str(results.get()).ok()?;
     results.retain(|result| {
@@ -39,11 +52,19 @@ mod tests {
     fn an_index_keeps_what_its_reader_may_pull_as_it_was() {
         let json = r#"{"Registry":"https://r","Results":[{"Name":"a/b","Images":[{"Tags":["x"]}]},{"Name":"c"},{"Images":[]},{"Name":"a\/d"}]}"#;
         let index: Index = serde_json::from_str(json).unwrap();
-        let kept = filtered(index, |name| name.starts_with("a/")).unwrap();
+        let kept = filtered(index, |name| name.starts_with("a/"), (|_: &str| false, "")).unwrap();
         let expected = r#"{"Registry":"https://r","Results":[{"Name":"a/b","Images":[{"Tags":["x"]}]},{"Name":"a\/d"}]}"#;
         assert_eq!(serde_json::to_string(&kept).unwrap(), expected);
+        let index: Index = serde_json::from_str(json).unwrap();
+        let own = (|url: &str| url == "https://r", "https://here");
+        let moved = filtered(index, |_| false, own).unwrap();
+        assert_eq!(
+            serde_json::to_string(&moved).unwrap(),
+            r#"{"Registry":"https://here","Results":[]}"#
+        );
         for none in [r#"{"Registry":"r"}"#, r#"{"Results":{}}"#] {
-            assert!(filtered(serde_json::from_str(none).unwrap(), |_| true).is_none());
+            let none: Index = serde_json::from_str(none).unwrap();
+            assert!(filtered(none, |_| true, (|_: &str| true, "https://here")).is_none());
         }
     }
 }

@@ -35,6 +35,12 @@ const LONGEST: i64 = 86_400;
 const EARLY: time::Duration = time::Duration::seconds(60);
 /// Bytes of an answer at most: a hundred thousand names are ten megabytes.
 const LARGEST: usize = 64 << 20;
+/// What a proxy says whose service is away.
+const GONE: [StatusCode; 3] = [
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
 /// For how long it is not asked again after it did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -54,7 +60,7 @@ pub struct TokenEndpointAuthority {
 struct Answer {
     token: Option<Secret>,
     access_token: Option<Secret>,
-    expires_in: Option<i64>,
+    expires_in: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +107,9 @@ impl TokenEndpointAuthority {
             .await?;
         let login = login(answer, Subject::User(name.clone()), now)?;
         if login.subject != Subject::Anybody {
-            self.learn_repositories(name, &basic, now).await?;
+            // The password was right: whatever is wrong now is not that.
+            let learned = self.learn_repositories(name, &basic, now).await;
+            learned.map_err(|_| LoginError::Away)?;
         }
         self.remember(login).await
     }
@@ -112,8 +120,13 @@ impl TokenEndpointAuthority {
             purpose: TokenPurpose::Access,
             expires_at: login.token.expires_at,
         };
-        self.opaque.remember(&login.subject, &[given], None).await?;
-        Ok(login)
+        if self.opaque.remember(&login.subject, &[given], None).await? {
+            return Ok(login);
+        }
+        tracing::error!(
+            "the authority gave two users one token: the second is refused (gateway.authority)"
+        );
+        Err(LoginError::Away)
     }
 
     /// What is another than what is known goes to every node.
@@ -166,11 +179,15 @@ impl TokenEndpointAuthority {
             {
                 return Err(LoginError::Wrong);
             }
-            Ok(answer) => return Err(self.away(&format!("it answers {}", answer.status()))),
+            Ok(answer) if GONE.contains(&answer.status()) => {
+                return Err(self.away(&format!("it answers {}", answer.status())));
+            }
+            // It is there, and means this one: the others may ask.
+            Ok(answer) => return Err(unusable(&format!("it answers {}", answer.status()))),
             Err(error) => return Err(self.away(&error.without_url().to_string())),
         };
-        let body = body(answer).await.map_err(|why| self.away(&why))?;
-        serde_json::from_slice(&body).map_err(|_| self.away("its answer is not what is expected"))
+        let body = body(answer).await.map_err(|why| unusable(&why))?;
+        serde_json::from_slice(&body).map_err(|_| unusable("its answer is not what is expected"))
     }
 
     fn failed(&self) -> Option<Instant> {
@@ -179,11 +196,19 @@ impl TokenEndpointAuthority {
 
     /// Others need not wait for it, too, for a moment.
     fn away(&self, why: &str) -> LoginError {
-        tracing::warn!(why, "the authority gave no answer (gateway.authority)");
+        let error = unusable(why);
         let now = Some(Instant::now());
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = now;
-        LoginError::Away
+        error
     }
+}
+
+fn unusable(why: &str) -> LoginError {
+    tracing::warn!(
+        why,
+        "the authority gave no answer of use (gateway.authority)"
+    );
+    LoginError::Away
 }
 
 fn login(answer: Answer, subject: Subject, now: OffsetDateTime) -> Result<Login, LoginError> {
@@ -196,15 +221,32 @@ fn login(answer: Answer, subject: Subject, now: OffsetDateTime) -> Result<Login,
         UNAUTHENTICATED => Subject::Anybody,
         _ => subject,
     };
-    let seconds = answer.expires_in.unwrap_or(DEFAULT).clamp(0, LONGEST);
-    let expires_at = now + time::Duration::seconds(seconds);
+    let seconds = answer.expires_in.as_ref().and_then(seconds);
+    let seconds = seconds.unwrap_or(DEFAULT).clamp(0, LONGEST);
+    let lifetime = time::Duration::seconds(seconds);
+    let expires_at = now + lifetime;
+    // One that never counts for two minutes is believed for nearly as long as it says, all the same.
+    let early = if lifetime < 2 * EARLY {
+        lifetime / 10
+    } else {
+        EARLY
+    };
     Ok(Login {
         subject,
         token: Arc::new(Token { secret, expires_at }),
         // Its user could not be told from a refresh token of the endpoint's; clients then keep the password.
         refresh: None,
-        fresh_until: expires_at - EARLY,
+        fresh_until: expires_at - early,
     })
+}
+
+/// Seconds, as a number of whatever kind or as a text.
+fn seconds(said: &serde_json::Value) -> Option<i64> {
+    let text = said
+        .as_str()
+        .map_or_else(|| said.to_string(), ToOwned::to_owned);
+    let whole = text.trim().split('.').next()?;
+    whole.parse().ok()
 }
 
 fn basic(credentials: &Credentials) -> Zeroizing<String> {

@@ -119,12 +119,22 @@ impl OpaqueTokens {
             });
         }
         let stored = patiently(self.store.put_gateway_tokens(&tokens, account), false).await?;
+        // An authority may give one again, which then ends later; and somebody may have tried one before it was given.
+        // Who looks one up at this moment must not keep what he finds.
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         for one in given.iter().filter(|_| stored) {
-            // Somebody may have tried it before it was given.
-            self.unknown
-                .invalidate(&Sha256Digest::of(one.token.as_bytes()));
+            let digest = Sha256Digest::of(one.token.as_bytes());
+            self.known.invalidate(&digest);
+            self.unknown.invalidate(&digest);
         }
         Ok(stored)
+    }
+
+    /// Whether this node can say without a question for whom a token stands.
+    #[must_use]
+    pub fn knows(&self, token: &str) -> bool {
+        let digest = Sha256Digest::of(token.as_bytes());
+        token == ANONYMOUS || self.known.contains_key(&digest) || self.unknown.contains_key(&digest)
     }
 
     /// For whom a token stands; none where it does not count.
@@ -139,21 +149,26 @@ impl OpaqueTokens {
             return Ok(None);
         }
         let (digest, now) = (Sha256Digest::of(token.as_bytes()), self.clock.now());
-        if let Some(known) = self.known.get(&digest) {
-            return Ok((now < known.expires_at).then_some(known.subject));
+        // One that has ended may have been given again, on another node.
+        let known = self.known.get(&digest);
+        if let Some(known) = known.filter(|known| now < known.expires_at) {
+            return Ok(Some(known.subject));
         }
         if self.unknown.contains_key(&digest) {
             return Ok(None);
         }
         let forgotten = self.forgotten.load(Ordering::SeqCst);
         let found = self.ask(token, TokenPurpose::Access, now).await?;
-        match &found {
-            Some(known) => self.known.insert(digest, known.clone()),
-            None => self.unknown.insert(digest, ()),
+        if let Some(known) = &found {
+            self.known.insert(digest, known.clone());
+        } else {
+            self.known.invalidate(&digest);
+            self.unknown.insert(digest, ());
         }
         if self.forgotten.load(Ordering::SeqCst) != forgotten {
-            // It may have been ended while it was looked up.
+            // It may have been ended, or given, while it was looked up.
             self.known.invalidate(&digest);
+            self.unknown.invalidate(&digest);
         }
         Ok(found.map(|known| known.subject))
     }
@@ -182,8 +197,11 @@ impl OpaqueTokens {
         now: OffsetDateTime,
     ) -> Result<Option<Known>, StorageError> {
         let digest = self.store.gateway_token_digest(token).await?;
-        let _turn = self.questions.acquire().await;
-        let found = patiently(self.store.gateway_token(digest, purpose, now), false).await?;
+        let question = async {
+            let _turn = self.questions.acquire().await;
+            self.store.gateway_token(digest, purpose, now).await
+        };
+        let found = patiently(question, false).await?;
         Ok(found.map(|token| Known {
             subject: match token.kind {
                 HolderKind::User => Subject::User(token.holder.into()),

@@ -64,6 +64,16 @@ impl<K: Hash + Eq + Send + Sync + 'static> TokenBuckets<K> {
         }
     }
 
+    /// Looks whether there is a token, and leaves it there.
+    ///
+    /// # Errors
+    /// When there will be one, where there is none.
+    pub fn look(&self, key: &K, now: Instant) -> Result<(), Duration> {
+        let bucket = self.buckets.get(key);
+        let wait = bucket.and_then(|bucket| self.wait(*lock(&bucket), now));
+        wait.map_or(Ok(()), Err)
+    }
+
     /// Puts a token back: who succeeds now and then is not locked out by others behind the same key.
     pub fn give_back(&self, key: &K, now: Instant) {
         if let Some(bucket) = self.buckets.get(key) {

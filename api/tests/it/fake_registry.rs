@@ -143,5 +143,15 @@ pub async fn content_system(repositories: &[&str]) -> Fake {
     .await
 }
 
+/// A content system that says this of each user, whatever the password.
+pub async fn saying(answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static) -> Fake {
+    Fake::start(move |(_, path, _)| {
+        let user = path.split("account=").nth(1).unwrap();
+        let (status, body) = answer(user.split('&').next().unwrap());
+        (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
+    })
+    .await
+}
+
 /// How long a test gives what must come soon.
 pub const SOON: Duration = Duration::from_secs(10);

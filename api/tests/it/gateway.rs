@@ -282,6 +282,38 @@ both_engines! {
         assert_eq!(none.json(), json!({ "repositories": [] }));
     }
 
+    async fn behind_a_proxy_links_lead_to_where_clients_are(database: TestDatabase) {
+        // The database is closed with the first service that ends.
+        let mut apps = Vec::new();
+        for (name, public_url, base) in [("first", "https://registry.example.com", ""), ("second", "https://example.com/containers/", "/containers")] {
+            let app = TestApp::start_named(
+                database.store.clone(), database.clone(),
+                |config| config.gateway.public_url = Some(public_url.to_owned().try_into().unwrap()),
+                portolan::clock::Clock::from_fn(crate::support::now), name,
+            )
+            .await;
+            let list = json!({ "repositories": [
+                { "repository": "a", "auth_required": false }, { "repository": "b", "auth_required": false },
+            ] });
+            feed(&app, "repository_list", list).await;
+            let page = get(&app, "/v2/_catalog?n=1", Some("anonymous")).await;
+            assert_eq!(page.header("link"), format!("<{base}/v2/_catalog?last=a&n=1>; rel=\"next\""));
+            let challenge = get(&app, "/v2/", None).await.header("www-authenticate").to_owned();
+            let realm = format!("Bearer realm=\"{}/v2/token\"", public_url.trim_end_matches('/'));
+            assert!(challenge.starts_with(&realm), "{challenge}");
+            apps.push(app);
+        }
+    }
+
+    async fn no_cache_that_many_share_keeps_a_list(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        feed_all(&app).await;
+        for path in ["/v2/_catalog", "/v1/search?q=a"] {
+            let answer = get(&app, path, Some("anonymous")).await;
+            assert_eq!((answer.header("cache-control"), answer.header("vary")), ("private", "Authorization"), "{path}");
+        }
+    }
+
     async fn a_search_is_for_clients_of_the_first_version(database: TestDatabase) {
         let app = TestApp::start(database).await;
         feed_all(&app).await;
@@ -302,7 +334,9 @@ both_engines! {
         assert_eq!(found(&search("n=0", alice).await), [""; 0]);
         assert_refused(&search("n=x", alice).await, 400, "UNKNOWN");
         let wrong = |request: RequestBuilder| request.basic_auth("alice", Some("guessed"));
-        assert_refused(&search("q=app", wrong).await, 401, "UNAUTHORIZED");
+        let refused = search("q=app", wrong).await;
+        assert_refused(&refused, 401, "UNAUTHORIZED");
+        assert!(refused.header("www-authenticate").starts_with("Basic realm="));
         let second = |request: RequestBuilder| request.header("Docker-Distribution-Api-Version", "registry/2.0");
         assert_refused(&search("q=app", second).await, 404, "UNKNOWN");
         let ping = get(&app, "/v1/_ping", None).await;

@@ -1,5 +1,7 @@
 //! Content through the gateway: who gets it, in which of the three ways, and what the registry is told.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::{http::StatusCode, response::IntoResponse};
 use portolan::config::{GatewayConfig, GatewayMode, TokenFormat};
 use portolan_storage::{both_engines, testing::TestDatabase};
@@ -170,7 +172,10 @@ both_engines! {
         let next = |last: &str, n: u32| {
             Some(format!("</container_gateway/v2/{OPEN}/tags/list?last={last}&n={n}>; rel=\"next\""))
         };
-        assert_eq!(tags("").await, (r#"["v3","v1","v10","v2"]"#.to_owned(), None));
+        assert_eq!(tags("").await, (r#"["v1","v10","v2","v3"]"#.to_owned(), None));
+        // A tag that is gone meanwhile is as good a place to go on from.
+        assert_eq!(tags("?last=v11").await, (r#"["v2","v3"]"#.to_owned(), None));
+        assert_eq!(tags("?n=100&last=zzz").await, ("[]".to_owned(), None));
         assert_eq!(tags("?n=3").await, (r#"["v1","v10","v2"]"#.to_owned(), next("v2", 3)));
         assert_eq!(tags("?n=3&last=v2").await, (r#"["v3"]"#.to_owned(), None));
         assert_eq!(tags("?n=0").await, ("[]".to_owned(), None));
@@ -237,6 +242,52 @@ both_engines! {
         }
     }
 
+    async fn storage_elsewhere_sees_no_token_of_the_registrys(database: TestDatabase) {
+        let storage = Fake::start(|_| "content".into_response()).await;
+        let there = format!("{}/blob?sig=x", storage.url());
+        let registry = Fake::start(move |(_, path, _)| {
+            let location = if path.starts_with("/here/") { there.clone() } else { format!("/here{path}") };
+            (StatusCode::TEMPORARY_REDIRECT, [("location", location)]).into_response()
+        })
+        .await;
+        let app = before(database, &registry, |gateway| {
+            gateway.token_format = TokenFormat::Jwt;
+            gateway.service = Some("registry.example.com".to_owned());
+        })
+        .await;
+        let request = ask(&app, Method::GET, &format!("/v2/{OPEN}/blobs/{DIGEST}")).header("range", "bytes=0-3");
+        let blob = app.send(request).await;
+        assert_eq!((blob.status.as_u16(), blob.text.as_str()), (200, "content"));
+        let told = |fake: &Fake| -> Vec<(bool, bool)> {
+            let asked = fake.asked();
+            asked.iter().map(|(_, _, headers)| (headers.contains_key("authorization"), headers.contains_key("range"))).collect()
+        };
+        assert_eq!(told(&registry), [(true, true), (true, true)]);
+        assert_eq!(told(&storage), [(false, true)]);
+        let round = Fake::start(|(_, path, _)| {
+            (StatusCode::TEMPORARY_REDIRECT, [("location", path.clone())]).into_response()
+        })
+        .await;
+        let upstream = round.url();
+        let (store, clock) = (app.state.store.clone(), portolan::clock::Clock::from_fn(crate::support::now));
+        let app = TestApp::start_named(store, app.database().clone(), |config| {
+            config.gateway.upstream = Some(upstream);
+        }, clock, "second")
+        .await;
+        assert_refused(&get(&app, &manifest(OPEN), None).await, 502, "UNAVAILABLE");
+        assert_eq!(round.asked().len(), 6);
+    }
+
+    async fn a_name_that_cannot_be_quoted_is_in_no_challenge(database: TestDatabase) {
+        let registry = registry().await;
+        let app = before(database, &registry, |_| {}).await;
+        for name in ["a%22b,x=%22y", "%C3%A4", "a%5Cb"] {
+            let refused = get(&app, &format!("/v2/{name}/manifests/latest"), None).await;
+            assert_refused(&refused, 401, "UNAUTHORIZED");
+            assert!(!refused.header("www-authenticate").contains("scope="), "{name}");
+        }
+    }
+
     async fn nothing_is_pushed(database: TestDatabase) {
         let registry = registry().await;
         let app = before(database, &registry, |_| {}).await;
@@ -298,6 +349,20 @@ both_engines! {
             let shown: Vec<&str> = results.iter().map(|one| one["Name"].as_str().unwrap()).collect();
             assert_eq!((shown, &index["Registry"]), (names.to_vec(), &json!("https://r")));
         }
+        // One that names the registry behind would lead its readers there.
+        let inside = Arc::new(OnceLock::<String>::new());
+        let told = inside.clone();
+        let other = Fake::start(move |_| axum::Json(json!({ "Registry": told.get().unwrap(), "Results": [] })).into_response()).await;
+        inside.set(format!("{}/", other.url())).unwrap();
+        let upstream = other.url();
+        let (store, clock) = (app.state.store.clone(), portolan::clock::Clock::from_fn(crate::support::now));
+        let app = TestApp::start_named(store, app.database().clone(), |config| {
+            config.gateway.upstream = Some(upstream);
+        }, clock, "second")
+        .await;
+        let answer = get(&app, query, None).await;
+        assert_eq!(answer.json()["Registry"], format!("{}/container_gateway", app.url));
+        assert_eq!(answer.header("cache-control"), "private");
         assert_eq!(registry.asked()[0].1, query);
     }
 }

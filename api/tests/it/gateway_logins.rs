@@ -1,8 +1,18 @@
 //! Logins that a content system decides, and what goes on while it is away; and hosts that have a certificate.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
-use portolan::config::{Config, GatewayAuthorityKind};
+use futures_util::future::join_all;
+use portolan::{
+    clock::Clock,
+    config::{Config, GatewayAuthorityKind},
+};
 use portolan_domain::build::Authority;
 use portolan_storage::{both_engines, testing::TestDatabase};
 use reqwest::Method;
@@ -10,9 +20,9 @@ use serde_json::json;
 
 use super::{
     certificates::{ca, leaf},
-    fake_registry::{Fake, content_system, registry},
+    fake_registry::{Fake, content_system, registry, saying},
     gateway::{ALICES, BOBS, HOST, OPEN, ask, assert_refused, feed_all, get},
-    support::{Answer, TestApp},
+    support::{Answer, TestApp, now},
 };
 
 async fn asking(database: TestDatabase, system: &Fake) -> TestApp {
@@ -88,6 +98,120 @@ both_engines! {
             let answer = get(&other, &format!("/v2/{name}/manifests/latest"), token).await;
             assert_eq!(answer.status, status, "{name}: {}", answer.text);
         }
+    }
+}
+
+/// A clock that a test moves, in seconds.
+#[derive(Clone, Default)]
+struct Moved(Arc<AtomicI64>);
+
+impl Moved {
+    fn clock(&self) -> Clock {
+        let moved = self.clone();
+        Clock::from_fn(move || now() + time::Duration::seconds(moved.0.load(Ordering::SeqCst)))
+    }
+
+    fn to(&self, seconds: i64) {
+        self.0.store(seconds, Ordering::SeqCst);
+    }
+}
+
+/// A service that asks this system for tokens alone, by this clock.
+async fn by_clock(database: TestDatabase, system: &Fake, clock: Clock, name: &str) -> TestApp {
+    let (url, store) = (format!("{}/token", system.url()), database.store.clone());
+    let change = |config: &mut Config| {
+        config.gateway.authority.kind = GatewayAuthorityKind::TokenEndpoint;
+        config.gateway.authority.url = Some(url);
+        config.gateway.authority.timeout_seconds = 1;
+    };
+    let app = TestApp::start_named(store, database, change, clock, name).await;
+    feed_all(&app).await;
+    app
+}
+
+async fn log_in_as(app: &TestApp, user: &str) -> Answer {
+    app.send(ask(app, Method::GET, "/v2/token").basic_auth(user, Some("x")))
+        .await
+}
+
+both_engines! {
+    async fn a_token_that_is_given_again_counts_on_every_node(database: TestDatabase) {
+        let system = saying(|_| (200, json!({ "token": "the-same", "expires_in": 65 }))).await;
+        let moved = Moved::default();
+        let first = by_clock(database.clone(), &system, moved.clock(), "first").await;
+        let second = by_clock(database, &system, moved.clock(), "second").await;
+        let knows = async |app: &TestApp| get(app, "/v2/", Some("the-same")).await.status.as_u16();
+        assert_eq!(log_in_as(&first, "alice").await.status, 200);
+        assert_eq!((knows(&first).await, knows(&second).await), (200, 200));
+        moved.to(64);
+        assert_eq!(log_in_as(&first, "alice").await.json()["expires_in"], 65);
+        // Its first end has come, and not its second.
+        moved.to(70);
+        assert_eq!((knows(&first).await, knows(&second).await), (200, 200));
+        moved.to(130);
+        assert_eq!((knows(&first).await, knows(&second).await), (401, 401));
+    }
+
+    async fn one_token_is_not_two_users(database: TestDatabase) {
+        let system = saying(|_| (200, json!({ "token": "the-same", "expires_in": 300 }))).await;
+        let app = by_clock(database, &system, Clock::from_fn(now), "admin").await;
+        assert_eq!(log_in_as(&app, "alice").await.status, 200);
+        assert_refused(&log_in_as(&app, "bob").await, 503, "UNAVAILABLE");
+        assert_eq!(names(&app, "the-same").await, json!([ALICES, OPEN]));
+    }
+
+    async fn what_is_wrong_with_one_login_stops_no_other(database: TestDatabase) {
+        let system = saying(|user| match user {
+            "alice" => (200, json!({ "token": "hers", "expires_in": "300" })),
+            "bob" => (422, json!({})),
+            "carol" => (200, json!("no token")),
+            _ => (500, json!({})),
+        })
+        .await;
+        let app = by_clock(database, &system, Clock::from_fn(now), "admin").await;
+        for user in ["bob", "carol", "dave"] {
+            assert_refused(&log_in_as(&app, user).await, 503, "UNAVAILABLE");
+        }
+        let alice = log_in_as(&app, "alice").await;
+        assert_eq!((alice.status.as_u16(), &alice.json()["expires_in"]), (200, &json!(300)));
+    }
+
+    async fn short_answers_are_kept_too(database: TestDatabase) {
+        let system = saying(|user| match user {
+            "alice" => (200, json!({ "token": "alices", "expires_in": 30 })),
+            "bob" => (200, json!({ "token": "bobs" })),
+            _ => (200, json!({ "token": "carols", "expires_in": 300.0 })),
+        })
+        .await;
+        let moved = Moved::default();
+        let app = by_clock(database, &system, moved.clock(), "admin").await;
+        for (user, kept, asked_again) in [("alice", 26, 28), ("bob", 53, 55), ("carol", 239, 241)] {
+            moved.to(0);
+            let before = system.asked().len();
+            for (seconds, asked) in [(0, 1), (kept, 1), (asked_again, 2)] {
+                moved.to(seconds);
+                assert_eq!(log_in_as(&app, user).await.status, 200);
+                assert_eq!(system.asked().len() - before, asked, "{user} after {seconds} s");
+            }
+        }
+    }
+
+    async fn many_who_come_back_while_it_is_away_all_go_on(database: TestDatabase) {
+        let system = saying(|_| (200, json!({ "token": "hers", "expires_in": 90 }))).await;
+        let moved = Moved::default();
+        let app = by_clock(database, &system, moved.clock(), "admin").await;
+        assert_eq!(log_in_as(&app, "alice").await.status, 200);
+        system.stop().await;
+        // No longer fresh, and it still counts.
+        moved.to(85);
+        for _ in 0..3 {
+            let logins = (0..20).map(|_| log_in_as(&app, "alice"));
+            let statuses: Vec<u16> =
+                join_all(logins).await.iter().map(|answer| answer.status.as_u16()).collect();
+            assert_eq!(statuses, [200; 20]);
+        }
+        moved.to(91);
+        assert_refused(&log_in_as(&app, "alice").await, 503, "UNAVAILABLE");
     }
 }
 

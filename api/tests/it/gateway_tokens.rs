@@ -112,6 +112,63 @@ both_engines! {
         assert_eq!(get(&app, "/v2/", Some(&alice)).await.status, 200);
     }
 
+    async fn many_right_passwords_at_once_are_no_guesses(database: TestDatabase) {
+        let app = TestApp::start_with(database, |config| {
+            config.access.failed_credentials = 3.try_into().unwrap();
+            config.access.failed_credentials_per_minute = 1.try_into().unwrap();
+        })
+        .await;
+        let_in(&app).await;
+        let logins = (0..12).map(|n| token(&app, ["alice", "bob"][n % 2], "offline_token=true"));
+        for answer in futures_util::future::join_all(logins).await {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+    }
+
+    async fn a_token_that_is_given_counts_for_a_minute_at_least(database: TestDatabase) {
+        let seconds = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let moved = seconds.clone();
+        let clock = portolan::clock::Clock::from_fn(move || {
+            let seconds = moved.load(std::sync::atomic::Ordering::SeqCst);
+            crate::support::now() + time::Duration::seconds(seconds)
+        });
+        let change = |config: &mut Config| {
+            jwt(config);
+            config.gateway.token_ttl = 90;
+        };
+        let app = TestApp::start_at(database.store.clone(), database, change, clock).await;
+        let_in(&app).await;
+        for at in [0, 29, 31, 60, 61, 500] {
+            seconds.store(at, std::sync::atomic::Ordering::SeqCst);
+            let left = token(&app, "alice", "").await.json()["expires_in"].as_i64().unwrap();
+            assert!((60..=90).contains(&left), "{left} after {at} s");
+        }
+    }
+
+    async fn invented_tokens_leave_the_database_to_the_others(database: TestDatabase) {
+        let app = TestApp::start(database).await;
+        let mut statuses = std::collections::BTreeSet::new();
+        for n in 0..400 {
+            statuses.insert(get(&app, "/v2/", Some(&format!("ptg_{n}"))).await.status.as_u16());
+        }
+        assert_eq!(statuses.into_iter().collect::<Vec<_>>(), [401, 429]);
+        assert_eq!(get(&app, "/v2/", Some("anonymous")).await.status, 200);
+    }
+
+    async fn a_jwt_never_grows_too_large_for_a_header(database: TestDatabase) {
+        let app = TestApp::start_with(database, jwt).await;
+        let names: Vec<String> = (0..300).map(|n| format!("some/where/{n:03}")).collect();
+        let list: Vec<Value> = names.iter().map(|name| json!({ "repository": name, "auth_required": false })).collect();
+        crate::gateway::feed(&app, "repository_list", json!({ "repositories": list })).await;
+        let scopes: Vec<String> = names.iter().map(|name| format!("scope=repository:{name}:pull")).collect();
+        let answer = app.send(ask(&app, Method::GET, &format!("/v2/token?{}", scopes.join("&")))).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let token = answer.json()["token"].as_str().unwrap().to_owned();
+        let granted = parts(&token).1["access"].as_array().unwrap().len();
+        assert!(granted > 50 && granted < 300 && token.len() < 12 << 10, "{granted} in {}", token.len());
+        assert_eq!(get(&app, "/v2/", Some(&token)).await.status, 200);
+    }
+
     async fn docker_keeps_a_refresh_token(database: TestDatabase) {
         let app = TestApp::start(database).await;
         feed_all(&app).await;

@@ -2,7 +2,9 @@
 //! nobody who reads the database has a token, or can find out whether one that he guesses is one.
 
 use portolan_domain::digest::Sha256Digest;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set, sea_query::OnConflict,
+};
 use time::OffsetDateTime;
 
 use super::{HolderKind, accounts::is_still, corrupt};
@@ -66,8 +68,8 @@ impl Store {
     }
 
     /// Remembers tokens, all or none; whether it did. With an account, a name and the hash of the password that was
-    /// shown, only while that is the user's. One that an authority gave twice counts as it was given last. A login
-    /// is part of every pull, and changes nothing that an auditor looks for, so the audit log has nothing of it.
+    /// shown, only while that is the user's. One that an authority gives again counts as long as it says then; to
+    /// another holder it is not given. A login is part of every pull, and changes nothing that an auditor looks for, so the audit log has nothing of it.
     ///
     /// # Errors
     /// [`crate::StorageError`].
@@ -76,7 +78,7 @@ impl Store {
         tokens: &[NewGatewayToken<'_>],
         account: Option<(&str, &str)>,
     ) -> Result<bool> {
-        use gateway_tokens::Column::{Digest, ExpiresAt, Holder, HolderKind};
+        use gateway_tokens::Column::{Digest, ExpiresAt};
         let rows = tokens.iter().map(|token| gateway_tokens::ActiveModel {
             digest: Set(token.digest.to_string()),
             purpose: Set(token.purpose.as_str().to_owned()),
@@ -85,12 +87,15 @@ impl Store {
             expires_at: Set(times::kept(token.expires_at)),
         });
         let again = OnConflict::column(Digest)
-            .update_columns([HolderKind, Holder, ExpiresAt])
+            .update_column(ExpiresAt)
             .to_owned();
         let transaction = self.write().await?;
         if let Some(account) = account
             && !is_still(&transaction, account).await?
         {
+            return Ok(false);
+        }
+        if is_anothers(&transaction, tokens).await? {
             return Ok(false);
         }
         gateway_tokens::Entity::insert_many(rows)
@@ -140,4 +145,23 @@ impl Store {
             .await?;
         transaction.commit_housekeeping().await
     }
+}
+
+/// Whether one of these is somebody else's already.
+async fn is_anothers(
+    transaction: &DatabaseTransaction,
+    tokens: &[NewGatewayToken<'_>],
+) -> Result<bool> {
+    let digests = tokens.iter().map(|token| token.digest.to_string());
+    let rows = gateway_tokens::Entity::find()
+        .filter(gateway_tokens::Column::Digest.is_in(digests))
+        .all(transaction)
+        .await?;
+    let is_anothers = |row: &gateway_tokens::Model| {
+        let mut same = tokens
+            .iter()
+            .filter(|token| token.digest.to_string() == row.digest);
+        same.any(|token| (token.kind.as_str(), token.holder) != (&*row.holder_kind, &*row.holder))
+    };
+    Ok(rows.iter().any(is_anothers))
 }

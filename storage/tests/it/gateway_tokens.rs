@@ -54,6 +54,19 @@ both_engines! {
         // An authority may give one twice.
         give(store, "one", TokenPurpose::Access, "alice", ends + Duration::HOUR).await;
         assert!(holder(store, "one", TokenPurpose::Access, ends).await.is_some());
+        // But not to somebody else.
+        let to_bob = NewGatewayToken {
+            digest: store.gateway_token_digest("one").await.unwrap(),
+            purpose: TokenPurpose::Access,
+            kind: HolderKind::User,
+            holder: "bob",
+            expires_at: ends + Duration::DAY,
+        };
+        let to_host = NewGatewayToken { kind: HolderKind::Host, holder: "alice", ..to_bob };
+        for other in [to_bob, to_host] {
+            assert!(!store.put_gateway_tokens(&[other], None).await.unwrap());
+        }
+        assert_eq!(holder(store, "one", TokenPurpose::Access, ends).await.as_deref(), Some("alice"));
         store.forget_gateway_tokens(ends).await.unwrap();
         assert!(holder(store, "one", TokenPurpose::Access, now).await.is_some());
         assert_eq!(holder(store, "two", TokenPurpose::Refresh, now).await, None);

@@ -7,7 +7,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::responses::RegistryRefused;
+use super::{private, responses::RegistryRefused};
 use crate::{
     extract::Json,
     gateway::{CATALOG, Caller, Origin, PageRequest},
@@ -52,7 +52,7 @@ pub async fn list_registry_repositories(
     let directory = state.gateway.directories.current().await?;
     let names = directory.names(&caller.subject, page.last.as_deref());
     let (names, last) = page.take(names);
-    let mut headers = HeaderMap::new();
+    let mut headers = private();
     let path = format!("{}/v2/_catalog", origin.mount);
     if let Some(link) = last.and_then(|last| page.link(&path, &last)) {
         headers.insert(header::LINK, link);

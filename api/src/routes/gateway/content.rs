@@ -100,8 +100,8 @@ async fn check_access(
     if caller.shown == Shown::Token {
         return Err(name_unknown(path.name));
     }
-    let scope = format!("repository:{}:pull", path.name);
-    Err(Origin::of(parts, state).unauthorized(Some(&scope), caller.shown))
+    let scope = Origin::pull(path.name);
+    Err(Origin::of(parts, state).unauthorized(scope.as_deref(), caller.shown))
 }
 
 /// What a registry that verifies tokens itself wants to see of the gateway: whether the caller may, is decided here.
@@ -134,8 +134,8 @@ async fn tags(
         Err(refused) => return Ok(refused),
     };
     let mut tags = told.tags.unwrap_or_default();
-    // One that knows no pages tells all tags, those before the page too.
-    if page.last.as_ref().is_some_and(|last| tags.contains(last)) || tags.len() > page.n {
+    // One that knows no pages tells all tags, those before the page too, in whatever order.
+    if !more {
         tags.sort_unstable();
         tags.retain(|tag| page.last.as_ref().is_none_or(|last| tag > last));
     }

@@ -13,9 +13,19 @@ mod search;
 mod token;
 mod users;
 
+use axum::http::{HeaderMap, HeaderValue, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;
+
+/// The headers of what one caller may see: a certificate leaves no mark in a request by which a cache in front would
+/// tell callers apart.
+fn private() -> HeaderMap {
+    HeaderMap::from_iter([
+        (header::CACHE_CONTROL, HeaderValue::from_static("private")),
+        (header::VARY, HeaderValue::from_static("Authorization")),
+    ])
+}
 
 /// The routes.
 pub fn router() -> OpenApiRouter<AppState> {

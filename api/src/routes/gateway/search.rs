@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    private,
     responses::RegistryRefused,
-    token::credentials::{Authorized, authorized},
+    token::{
+        credentials::{Authorized, authorized},
+        refused,
+    },
 };
 use crate::{
     auth::address_of,
@@ -82,7 +86,7 @@ pub async fn list_registry_search_results(
     State(state): State<AppState>,
     Query(query): Query<SearchQuery>,
     parts: Parts,
-) -> Result<Json<SearchResults>, Problem> {
+) -> Result<(HeaderMap, Json<SearchResults>), Problem> {
     refuse_second_version(&parts.headers)?;
     let n = match query.n.as_deref().map(str::parse::<usize>) {
         None => DEFAULT,
@@ -94,28 +98,35 @@ pub async fn list_registry_search_results(
     let named = directory.names(&subject, None);
     let found = named.filter(|name| name.contains(&query.q)).take(n);
     let results: Vec<SearchResult> = found.map(result).collect();
-    Ok(Json(SearchResults {
+    let results = SearchResults {
         num_results: results.len(),
         query: query.q,
         results,
-    }))
+    };
+    Ok((private(), Json(results)))
 }
 
 async fn subject(parts: &Parts, state: &AppState) -> Result<Subject, Problem> {
-    if let Authorized::By(credentials) = authorized(&parts.headers)? {
-        let address = address_of(parts, state);
-        let login = state
-            .gateway
-            .logins
-            .log_in(&credentials, false, address)
-            .await;
-        return Ok(login?.subject);
+    let by_password = by_password(parts, state).await;
+    if let Some(subject) = by_password.map_err(|problem| refused(problem, parts, state))? {
+        return Ok(subject);
     }
     let caller = Caller::of(parts, state).await?;
     if caller.shown == Shown::Invalid {
-        return Err(Origin::of(parts, state).unauthorized(None, caller.shown));
+        let refused = Origin::of(parts, state).unauthorized(None, caller.shown);
+        return Err(refused);
     }
     Ok(caller.subject)
+}
+
+/// None where no password is shown.
+async fn by_password(parts: &Parts, state: &AppState) -> Result<Option<Subject>, Problem> {
+    let Authorized::By(credentials) = authorized(&parts.headers)? else {
+        return Ok(None);
+    };
+    let address = address_of(parts, state);
+    let login = state.gateway.logins.log_in(&credentials, false, address);
+    Ok(Some(Box::pin(login).await?.subject))
 }
 
 fn result(name: &str) -> SearchResult {

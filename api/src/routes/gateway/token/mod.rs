@@ -119,7 +119,7 @@ async fn for_host(
 }
 
 /// 401 says how to do better (RFC 9110, section 15.5.2).
-fn refused(problem: Problem, parts: &Parts, state: &AppState) -> Problem {
+pub fn refused(problem: Problem, parts: &Parts, state: &AppState) -> Problem {
     if problem.status() != 401 {
         return problem;
     }

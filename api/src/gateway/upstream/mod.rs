@@ -1,19 +1,21 @@
 //! The registry behind the gateway, and how its content gets to clients. Nothing of it is kept here: a blob goes
 //! through as it comes.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+mod clients;
+
+use std::{io, sync::Arc};
 
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
-use openssl::pkey::PKey;
-use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect::Policy};
 use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
 use url::Url;
-use zeroize::Zeroizing;
 
+pub(super) use self::clients::client;
+use self::clients::{Asked, Clients};
 use super::{
     content_path::ContentPath,
     refusal::{no_upstream, upstream as fails},
@@ -23,12 +25,6 @@ use crate::{
     problem::{Problem, Verbatim},
 };
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long the registry may be silent in the middle of an answer.
-const SILENCE: Duration = Duration::from_mins(1);
-/// Redirects that are followed at most, where content goes through: to the registry's storage.
-const REDIRECTS: usize = 5;
 /// Bytes of a list at most.
 const LARGEST: usize = 64 << 20;
 
@@ -77,7 +73,7 @@ struct Inner {
     base: Option<String>,
     mode: GatewayMode,
     content_url: Option<Url>,
-    client: Client,
+    clients: Clients,
 }
 
 impl Upstream {
@@ -86,28 +82,23 @@ impl Upstream {
     /// # Errors
     /// Where a file cannot be used.
     pub fn new(config: &GatewayConfig) -> io::Result<Self> {
-        let mut builder = client((
-            "gateway.upstream_ca_file",
-            config.upstream_ca_file.as_deref(),
-        ))?;
-        if let Some(identity) = identity(config)? {
-            builder = builder.identity(identity);
-        }
-        if config.mode == GatewayMode::Proxy {
-            builder = builder.redirect(Policy::limited(REDIRECTS));
-        }
         let url = config.upstream_url().map_err(io::Error::other)?;
         let content_url = config.content_url.as_ref();
         let content_url = content_url.map(|url| Url::parse(url.as_str())).transpose();
         Ok(Self(Arc::new(Inner {
+            clients: Clients::new(config, url.as_ref())?,
             base: url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
             mode: config.mode,
             content_url: content_url.map_err(io::Error::other)?,
-            client: builder
-                .read_timeout(SILENCE)
-                .build()
-                .map_err(io::Error::other)?,
         })))
+    }
+
+    /// Whether this URL is the registry's own, which its clients may not reach.
+    #[must_use]
+    pub fn is_at(&self, url: &str) -> bool {
+        let origin = |text: &str| Url::parse(text).ok().map(|url| url.origin());
+        let own = self.0.base.as_deref().and_then(origin);
+        own.is_some() && own == origin(url)
     }
 
     /// Whether the gateway itself asks for content.
@@ -125,16 +116,20 @@ impl Upstream {
         if !self.is_asked() {
             return Ok(redirect(StatusCode::FOUND, url.as_str()));
         }
-        let mut request = self.0.client.request(passing.method.clone(), url);
+        let mut headers = HeaderMap::new();
         for name in PASSED_ON {
             for value in passing.headers.get_all(&name) {
-                request = request.header(&name, value);
+                headers.append(name.clone(), value.clone());
             }
         }
-        if let Some(token) = passing.token {
-            request = request.bearer_auth(token);
-        }
-        let answer = request.send().await.map_err(silent)?;
+        let asked = Asked {
+            method: passing.method.clone(),
+            url,
+            headers,
+            token: passing.token,
+        };
+        let follow = self.0.mode == GatewayMode::Proxy;
+        let answer = self.0.clients.send(asked, follow).await?;
         if self.0.mode == GatewayMode::Follow
             && answer.status().is_redirection()
             && let Some(location) = answer.headers().get(header::LOCATION)
@@ -148,17 +143,23 @@ impl Upstream {
     ///
     /// # Errors
     /// As [`Upstream::pass`]; 404 as the registry says it.
-    pub async fn read<T: DeserializeOwned>(
+    pub async fn read<T: DeserializeOwned + Send + 'static>(
         &self,
         path: &str,
         query: &[(String, String)],
         token: Option<String>,
     ) -> Result<Result<(T, bool), Response>, Problem> {
-        let mut request = self.0.client.get(self.url(path)?).query(query);
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
-        let mut answer = request.send().await.map_err(silent)?;
+        let asked = Asked {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            token,
+        };
+        let mut answer = self.0.clients.send(asked, true).await?;
         if answer.status() != StatusCode::OK {
             return back(answer).map(Err);
         }
@@ -170,9 +171,11 @@ impl Upstream {
             }
             body.extend_from_slice(&chunk);
         }
-        let read = serde_json::from_slice(&body);
-        read.map(|read| Ok((read, more)))
-            .map_err(|_| unusable("its list cannot be read"))
+        // It may be long, and others wait for this thread.
+        let read = spawn_blocking(move || serde_json::from_slice(&body)).await;
+        let read = read.ok().and_then(Result::ok);
+        let read = read.ok_or_else(|| unusable("its list cannot be read"))?;
+        Ok(Ok((read, more)))
     }
 
     fn url(&self, path: &str) -> Result<Url, Problem> {
@@ -199,62 +202,6 @@ impl Upstream {
         }
         Ok(redirect(answer.status(), target.as_str()))
     }
-}
-
-/// A client that shows nobody's credentials to anybody: it goes through no proxy, and follows nothing.
-pub(super) fn client((key, ca): (&'static str, Option<&Path>)) -> io::Result<ClientBuilder> {
-    let builder = Client::builder()
-        .no_proxy()
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT)
-        .user_agent(concat!("Portolan/", env!("CARGO_PKG_VERSION")));
-    let Some(ca) = ca else {
-        return Ok(builder);
-    };
-    let pem = read(key, ca)?;
-    let wrong = |error: reqwest::Error| wrong(key, ca, &error);
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(wrong)?;
-    Ok(builder.tls_certs_only(certificates))
-}
-
-fn identity(config: &GatewayConfig) -> io::Result<Option<Identity>> {
-    let files = (
-        config.upstream_client_cert_file.as_deref(),
-        config.upstream_client_key_file.as_deref(),
-    );
-    let (Some(certificate), Some(key)) = files else {
-        return Ok(None);
-    };
-    let name = "gateway.upstream_client_cert_file";
-    let pem = read(name, certificate)?;
-    let secret = private_key("gateway.upstream_client_key_file", key)?;
-    let identity = Identity::from_pkcs8_pem(&pem, &secret);
-    identity
-        .map(Some)
-        .map_err(|error| wrong(name, certificate, &error))
-}
-
-/// A private key in whatever PEM form it has, as PKCS#8.
-fn private_key(name: &'static str, file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let pem = Zeroizing::new(read(name, file)?);
-    // With no password at hand, OpenSSL would ask the terminal for one.
-    let key = PKey::private_key_from_pem_callback(&pem, |_| Ok(0));
-    let pkcs8 = key.and_then(|key| key.private_key_to_pem_pkcs8());
-    pkcs8.map(Zeroizing::new).map_err(|_| {
-        let why = "it holds no private key in PEM form that can be read without a password";
-        io::Error::other(format!("{name}: {} cannot be used: {why}", file.display()))
-    })
-}
-
-fn read(key: &'static str, file: &Path) -> io::Result<Vec<u8>> {
-    std::fs::read(file).map_err(|error| {
-        let why = format!("{key}: {} cannot be read: {error}", file.display());
-        io::Error::new(error.kind(), why)
-    })
-}
-
-fn wrong(key: &'static str, file: &Path, error: &dyn std::error::Error) -> io::Error {
-    io::Error::other(format!("{key}: {} cannot be used: {error}", file.display()))
 }
 
 /// Passes an answer back, its body as it comes.
