@@ -13,8 +13,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
+use tower::ServiceExt;
 
 /// A question as it came in: method, path with query, headers.
 pub type Asked = (String, String, HeaderMap);
@@ -36,7 +39,7 @@ impl Fake {
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
         let state: (Answer, _) = (Arc::new(answer), asked.clone());
         let routes = Router::new().fallback(handle).with_state(state);
-        let serving = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        let serving = tokio::spawn(serve(listener, routes));
         let stop = Arc::new(Mutex::new(Some(serving)));
         Self {
             address,
@@ -58,6 +61,19 @@ impl Fake {
         let serving = self.stop.lock().unwrap().take().unwrap();
         serving.abort();
         let _ = serving.await;
+    }
+}
+
+/// As `axum::serve`, but that its connections end with it: of those, an idle one may take one request more.
+async fn serve(listener: TcpListener, routes: Router) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let routes = routes.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            routes.clone().oneshot(request.map(Body::new))
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        connections.spawn(connection);
     }
 }
 
