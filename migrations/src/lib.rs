@@ -18,6 +18,7 @@ mod m20261126_000012_grants;
 mod m20261126_000013_repos;
 mod m20261126_000014_signing_profiles;
 mod m20261127_000015_gateway;
+mod m20261127_000016_owner_changes;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000013_repos::Migration),
             Box::new(m20261126_000014_signing_profiles::Migration),
             Box::new(m20261127_000015_gateway::Migration),
+            Box::new(m20261127_000016_owner_changes::Migration),
         ]
     }
 }

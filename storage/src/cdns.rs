@@ -12,7 +12,6 @@ use crate::{
     cdn_signing::{CdnSigning, SigningChange, signings},
     entity::cdns,
     error::{Result, StorageError, is_duplicate},
-    generation::cdns_changed,
     owner_cdn::refuse_while_followed,
     store::{Page, Store},
     times,
@@ -177,13 +176,14 @@ impl Store {
         // Whoever points an owner at it holds the row as well: one of the two comes first.
         let row = of_label(label).lock(LockType::Update);
         let Some(row) = row.one(&*transaction).await? else {
+            self.changes.all_changed();
             return Ok(false);
         };
         refuse_while_followed(&*transaction, label).await?;
         cdns::Entity::delete_by_id(row.id)
             .exec(&*transaction)
             .await?;
-        cdns_changed(&transaction).await?;
+        transaction.cdns_changed().await?;
         let event = by.did("cdn.delete").on(label.as_str());
         transaction.commit(event).await?;
         Ok(true)
@@ -197,7 +197,7 @@ async fn finish(
     event: Event,
     signing: Option<Event>,
 ) -> Result<Cdn> {
-    cdns_changed(&transaction).await?;
+    transaction.cdns_changed().await?;
     let event = event.detail(row.url.as_str());
     let cdn = shown_one(&*transaction, row).await?;
     let events = [event].into_iter().chain(signing);

@@ -6,18 +6,23 @@ use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr,
     sqlx::{
         Connection,
-        postgres::PgConnectOptions,
+        postgres::{PgConnectOptions, PgPool, PgPoolOptions},
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
 
-use crate::error::{Result, StorageError, is_locked};
+use crate::error::{Result, StorageError, is_locked, lost};
 
 /// Where the database is.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
     /// `sqlite://…` or `postgres://…`.
     pub url: String,
+    /// PostgreSQL itself, where `url` leads to a pooler that hands out connections by transaction: the feed of
+    /// changes and migrations need a connection of their own.
+    pub direct_url: Option<String>,
+    /// A streaming replica: see [`crate::Store`].
+    pub read_url: Option<String>,
     /// Connections at most.
     pub pool_size: u32,
 }
@@ -60,7 +65,46 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const LOCKED_TRIES: u32 = 100;
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 
+impl DatabaseSettings {
+    /// A database at this URL, and nothing else.
+    #[must_use]
+    pub fn of_url(url: impl Into<String>, pool_size: u32) -> Self {
+        Self {
+            url: url.into(),
+            direct_url: None,
+            read_url: None,
+            pool_size,
+        }
+    }
+
+    /// Where connections are that stay the same from one transaction to the next.
+    pub(crate) fn direct(&self) -> &str {
+        self.direct_url.as_deref().unwrap_or(&self.url)
+    }
+}
+
 pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection> {
+    if Engine::of_url(&settings.url) == Some(Engine::Sqlite) {
+        make_private(&settings.url)?;
+    }
+    let options = options(settings);
+    for _ in 0..LOCKED_TRIES {
+        match Database::connect(options.clone()).await {
+            Err(error) if is_locked(&error) => tokio::time::sleep(LOCKED_PAUSE).await,
+            other => return Ok(other?),
+        }
+    }
+    Ok(Database::connect(options).await?)
+}
+
+/// As [`connect`], but that no connection is made before one is needed.
+pub(crate) async fn connect_lazily(settings: &DatabaseSettings) -> Result<DatabaseConnection> {
+    let mut options = options(settings);
+    options.connect_lazy(true);
+    Ok(Database::connect(options).await?)
+}
+
+fn options(settings: &DatabaseSettings) -> ConnectOptions {
     let mut options = ConnectOptions::new(&settings.url);
     options
         .max_connections(settings.pool_size)
@@ -81,16 +125,7 @@ pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConne
             })
         })
         .map_sqlx_postgres_opts(postgres);
-    if Engine::of_url(&settings.url) == Some(Engine::Sqlite) {
-        make_private(&settings.url)?;
-    }
-    for _ in 0..LOCKED_TRIES {
-        match Database::connect(options.clone()).await {
-            Err(error) if is_locked(&error) => tokio::time::sleep(LOCKED_PAUSE).await,
-            other => return Ok(other?),
-        }
-    }
-    Ok(Database::connect(options).await?)
+    options
 }
 
 /// Makes the database's file, for its owner alone: SQLite would make it readable by everybody, and
@@ -123,6 +158,19 @@ fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
         // What was acknowledged survives a power cut, not only a crash of the program.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
+}
+
+/// One connection past any pooler, to listen on.
+pub(crate) async fn listening_pool(settings: &DatabaseSettings) -> Result<PgPool> {
+    let options = settings.direct().parse::<PgConnectOptions>();
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(postgres(options.map_err(lost)?).application_name("portolan feed"))
+        .await;
+    pool.map_err(lost)
 }
 
 fn postgres(options: PgConnectOptions) -> PgConnectOptions {

@@ -1,5 +1,7 @@
 //! What can go wrong below the handlers, sorted once, by error codes and never by message texts.
 
+use std::sync::Arc;
+
 use portolan_domain::{
     conflict::Conflict,
     ids::{CollectionId, ConsumerUuid, EntitlementId, OwnerKey, RepoName},
@@ -138,6 +140,11 @@ impl StorageError {
             Self::Database(error)
         }
     }
+}
+
+/// A connection of the driver's own failed.
+pub(crate) fn lost(error: SqlxError) -> StorageError {
+    StorageError::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
 }
 
 impl From<DbErr> for StorageError {

@@ -1,5 +1,7 @@
 //! Whether something has changed since a node remembered it, for the price of one small row.
 
+use std::collections::HashMap;
+
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait},
@@ -20,6 +22,8 @@ const SIGNING_KEYS: &str = "signing-keys";
 const REVOCATIONS: &str = "revocations";
 /// Grows with every change of the operator's CDNs, which are part of many owners' answers.
 const CDNS: &str = "cdns";
+/// Grows with every change of what an owner's clients are told, on SQLite alone.
+const OWNERS: &str = "owners";
 /// Grows with everything that the container gateway is fed.
 const GATEWAY: &str = "gateway";
 /// Grows where a user's tokens end before their time.
@@ -34,6 +38,10 @@ pub struct Generations {
     pub signing_keys: i64,
     /// Revocations: the number of the last one.
     pub revocations: i64,
+    /// What an owner's clients are told, on SQLite: PostgreSQL announces it.
+    pub owners: i64,
+    /// The operator's CDNs.
+    pub cdns: i64,
     /// What the container gateway was fed.
     pub gateway: i64,
     /// Who may log in to it: tokens that had ended then are not to be believed.
@@ -59,24 +67,22 @@ impl Store {
     /// # Errors
     /// [`StorageError`].
     pub async fn generations(&self) -> Result<Generations> {
-        let rows = generations::Entity::find()
-            .filter(generations::Column::Name.is_in([
-                CREDENTIALS,
-                SIGNING_KEYS,
-                REVOCATIONS,
-                GATEWAY,
-                GATEWAY_LOGINS,
-            ]))
-            .all(&self.database)
-            .await?;
-        let value = |name: &str| {
-            let row = rows.iter().find(|row| row.name == name);
-            row.map(|row| row.value).ok_or_else(|| missing(name))
-        };
-        Ok(Generations {
+        let rows = generations::Entity::find().all(&self.database).await?;
+        Generations::of(rows.into_iter().map(|row| (row.name, row.value)))
+    }
+}
+
+impl Generations {
+    /// From all rows of the table; it has a handful.
+    pub(crate) fn of(rows: impl Iterator<Item = (String, i64)>) -> Result<Self> {
+        let rows: HashMap<String, i64> = rows.collect();
+        let value = |name: &str| rows.get(name).copied().ok_or_else(|| missing(name));
+        Ok(Self {
             credentials: value(CREDENTIALS)?,
             signing_keys: value(SIGNING_KEYS)?,
             revocations: value(REVOCATIONS)?,
+            owners: value(OWNERS)?,
+            cdns: value(CDNS)?,
             gateway: value(GATEWAY)?,
             gateway_logins: value(GATEWAY_LOGINS)?,
         })
@@ -92,6 +98,11 @@ pub(crate) async fn credentials_changed(transaction: &DatabaseTransaction) -> Re
 /// waits here for the first.
 pub(crate) async fn signing_keys_changed(transaction: &DatabaseTransaction) -> Result<()> {
     changed(transaction, SIGNING_KEYS).await
+}
+
+/// How often answers of owners have changed, on SQLite.
+pub(crate) async fn owner_changes(transaction: &DatabaseTransaction) -> Result<i64> {
+    value(transaction, OWNERS).await
 }
 
 /// Tells every node that the operator's CDNs have changed.

@@ -116,12 +116,16 @@ impl Store {
 
     /// The key that seals what belongs to this owner.
     pub(crate) fn data_key(&self, owner: &owners::Model) -> Result<SealingKey> {
-        let place = data_key_place(&owner.key);
-        let (_, bytes) = self.master.opening(&owner.data_key_sealed, place)?;
+        self.opened_data_key(&owner.key, &owner.data_key_sealed)
+    }
+
+    /// The same, from its columns.
+    pub(crate) fn opened_data_key(&self, owner: &str, sealed: &[u8]) -> Result<SealingKey> {
+        let (_, bytes) = self.master.opening(sealed, data_key_place(owner))?;
         SealingKey::from_bytes(&bytes).ok_or_else(|| StorageError::Corrupt {
             table: "owners",
             column: "data_key_sealed",
-            row: owner.key.clone(),
+            row: owner.to_owned(),
         })
     }
 }

@@ -21,6 +21,7 @@ mod batch;
 mod cdn_info;
 mod cdn_signing;
 mod cdns;
+mod changes;
 mod copy;
 mod credentials;
 mod downstream;
@@ -29,6 +30,7 @@ mod entity;
 pub mod error;
 mod expirations;
 mod exports;
+mod feed;
 mod gateway;
 mod generation;
 mod grants;
@@ -41,6 +43,7 @@ mod master_key;
 mod outbox;
 mod owner_cdn;
 mod owners;
+mod replica;
 mod repos;
 mod resolve_cdn;
 mod revocations;
@@ -64,6 +67,7 @@ pub use batch::{BatchCounts, BatchLine, LineRefusal};
 pub use cdn_info::{EntitlementAnswer, StoredCertificate};
 pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use cdns::{Cdn, CdnChange, NewCdn};
+pub use changes::Changes;
 pub use copy::{CopiedTable, CopyError, copy_database};
 pub use credentials::{
     Credential, CredentialKind, Identity, Lookup, NewCredential, Role, SharedSecret,
@@ -75,6 +79,7 @@ pub use engine::{DatabaseSettings, Engine};
 pub use error::StorageError;
 pub use expirations::{EndingCertificate, ExpiryFilter, ExpiryPlace, FirstEnd};
 pub use exports::{ExportReader, ExportSource};
+pub use feed::Feed;
 pub use gateway::{
     FedRepositories, GatewayAccount, GatewayToken, HolderKind, NewGatewayToken, Others,
     TokenPurpose,
@@ -96,7 +101,7 @@ pub use resolve_cdn::CdnAnswer;
 pub use revocations::{KnownToken, NewRevocation, RevocationPage};
 pub use rotate::Rotation;
 pub use signing_keys::{NewSigningKey, SigningKey, SigningPurpose};
-pub use store::{Page, Store};
+pub use store::{Connections, Page, Store};
 pub use token_keys::{KeyListing, KeyState, KeyTurn, TokenKey, TokenKeys};
 pub use uploads::KeptUpload;
 pub use upstream_cas::StoredCa;

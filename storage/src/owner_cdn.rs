@@ -65,6 +65,9 @@ pub struct OwnerCdn {
     pub manifest_cdns: Vec<OwnersCdn>,
 }
 
+/// A URL, a label, both or neither.
+type UrlAndLabel = (Option<String>, Option<String>);
+
 /// What was said about an owner's CDN, and by whom; what it means is looked up when it is asked for.
 pub(crate) struct Said {
     pub url: Option<String>,
@@ -76,8 +79,15 @@ impl Said {
     /// The owner's setting counts over the import as a whole: its URL does not keep the import's label.
     pub fn about(owner: &owners::Model, consumer: Option<&upstream_consumers::Model>) -> Self {
         let own = (owner.cdn_url.clone(), owner.cdn_label.clone());
-        let imported = consumer.map(|c| (c.cdn_url.clone(), c.cdn_label.clone()));
-        let said = |(url, label): (Option<String>, Option<String>), source| {
+        Self::of(
+            own,
+            consumer.map(|c| (c.cdn_url.clone(), c.cdn_label.clone())),
+        )
+    }
+
+    /// The same, from URLs and labels.
+    pub fn of(own: UrlAndLabel, imported: Option<UrlAndLabel>) -> Self {
+        let said = |(url, label): UrlAndLabel, source| {
             let anything = url.is_some() || label.is_some();
             anything.then_some(Self { url, label, source })
         };
@@ -88,6 +98,15 @@ impl Said {
                 label: None,
                 source: CdnSource::Default,
             })
+    }
+
+    /// What was given as a URL, which no label changes.
+    pub fn as_given(&self) -> Option<CdnAnswer> {
+        Some(CdnAnswer {
+            url: self.url.clone()?,
+            label: self.label.clone(),
+            certificate: None,
+        })
     }
 }
 
@@ -140,7 +159,7 @@ impl Store {
         };
         let said = url.as_ref().or(label.as_ref()).cloned().unwrap_or_default();
         let event = by.did("owner-cdn.update").of_owner(owner).on(said);
-        say(transaction, row, (url, label), event).await
+        say(transaction, (row.id, owner), (url, label), event).await
     }
 
     /// Brings an owner back to what its import said.
@@ -151,10 +170,11 @@ impl Store {
         let transaction = self.write().await?;
         let row = locked_owner(&transaction, owner).await?;
         if row.cdn_url.is_none() && row.cdn_label.is_none() {
+            self.changes.owner_changed(owner);
             return Ok(());
         }
         let event = by.did("owner-cdn.delete").of_owner(owner);
-        say(transaction, row, (None, None), event).await
+        say(transaction, (row.id, owner), (None, None), event).await
     }
 }
 
@@ -235,17 +255,17 @@ async fn hold_cdn(transaction: &WriteTransaction, owner: i64, label: &CdnLabel) 
 
 async fn say(
     transaction: WriteTransaction,
-    owner: owners::Model,
+    (id, owner): (i64, &OwnerKey),
     (url, label): (Option<String>, Option<String>),
     event: Event,
 ) -> Result<()> {
     let change = owners::ActiveModel {
-        id: Unchanged(owner.id),
+        id: Unchanged(id),
         cdn_url: Set(url),
         cdn_label: Set(label),
-        generation: Set(owner.generation + 1),
         ..Default::default()
     };
     change.update(&*transaction).await?;
+    transaction.owner_changed(id, owner).await?;
     transaction.commit(event).await
 }

@@ -2,11 +2,8 @@
 
 use portolan_domain::ids::OwnerKey;
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Unchanged,
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, NotSet, QueryFilter, QueryOrder,
-    QuerySelect, Set,
-    sea_query::{Expr, ExprTrait, LockType},
+    ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, ConnectionTrait, EntityTrait,
+    IntoActiveModel, NotSet, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::LockType,
 };
 use time::OffsetDateTime;
 
@@ -163,6 +160,7 @@ impl Store {
         if deleted.rows_affected == 0 {
             return Err(owner_not_found(key));
         }
+        transaction.owner_deleted(key).await?;
         let event = by.did("owner.delete").of_owner(key).on(key.as_str());
         transaction.commit(event).await
     }
@@ -180,15 +178,4 @@ pub(crate) async fn locked_owner(
         .one(connection)
         .await?
         .ok_or_else(|| owner_not_found(key))
-}
-
-/// What the owner's clients are told has changed.
-pub(crate) async fn bump_generation(connection: &impl ConnectionTrait, owner: i64) -> Result<()> {
-    let generation = owners::Column::Generation;
-    owners::Entity::update_many()
-        .col_expr(generation, Expr::col(generation).add(1))
-        .filter(owners::Column::Id.eq(owner))
-        .exec(connection)
-        .await?;
-    Ok(())
 }

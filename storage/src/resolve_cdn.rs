@@ -48,7 +48,8 @@ pub(crate) async fn resolve_cdn(
     owner: &owners::Model,
     consumer: Option<&upstream_consumers::Model>,
 ) -> Result<CdnAnswer> {
-    let (cdn, _) = resolve_signing_cdn(connection, owner, consumer).await?;
+    let said = Said::about(owner, consumer);
+    let (cdn, _) = resolve_signing_cdn(connection, owner.id, &said).await?;
     Ok(cdn)
 }
 
@@ -57,16 +58,15 @@ pub(crate) async fn resolve_cdn(
 /// whatever the label: no key signs for a host that it is not for.
 pub(crate) async fn resolve_signing_cdn(
     connection: &impl ConnectionTrait,
-    owner: &owners::Model,
-    consumer: Option<&upstream_consumers::Model>,
+    owner: i64,
+    said: &Said,
 ) -> Result<(CdnAnswer, Option<signing_profiles::Model>)> {
-    let said = Said::about(owner, consumer);
     let labelled = match &said.label {
-        Some(label) => find_cdn(connection, owner.id, label).await?,
+        Some(label) => find_cdn(connection, owner, label).await?,
         None => None,
     };
     let followed = labelled.as_ref().map(|cdn| cdn.url.clone());
-    let url = said.url.or(followed);
+    let url = said.url.clone().or(followed);
     let url = url.unwrap_or_else(|| DEFAULT_CDN_URL.to_owned());
     let labelled = labelled.filter(|cdn| cdn.owner_id.is_none());
     // Apart, since a join's future is large, and imports carry this one along.
@@ -79,7 +79,7 @@ pub(crate) async fn resolve_signing_cdn(
     let profile = there.into_iter().find_map(|(_, profile)| profile);
     let cdn = CdnAnswer {
         url,
-        label: said.label,
+        label: said.label.clone(),
         certificate,
     };
     Ok((cdn, profile))

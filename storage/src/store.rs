@@ -11,11 +11,13 @@ use sea_orm::{
 use tokio::sync::Semaphore;
 
 use crate::{
+    changes::Changes,
     engine::{self, DatabaseSettings, Engine},
     entity::owners,
     error::{Result, StorageError},
     master_key::MasterKey,
     outbox::OutboxEvents,
+    replica::Replica,
     seal::SealingKey,
     write::begin_write,
 };
@@ -24,6 +26,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Store {
     pub(crate) database: DatabaseConnection,
+    pub(crate) replica: Option<Replica>,
     pub(crate) settings: DatabaseSettings,
     pub(crate) master: MasterKey,
     /// What this node's chain in the audit log is called.
@@ -34,6 +37,17 @@ pub struct Store {
     pub(crate) instance: Arc<OnceLock<SealingKey>>,
     /// What a webhook is told.
     pub(crate) outbox: OutboxEvents,
+    /// What this process knows of changes.
+    pub(crate) changes: Changes,
+}
+
+/// Connections of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// All of them.
+    pub open: u32,
+    /// Those that wait for a question.
+    pub idle: u32,
 }
 
 /// One page of a list.
@@ -67,12 +81,14 @@ impl Store {
         let database = engine::connect(settings).await?;
         Ok(Self {
             database,
+            replica: Replica::open(settings).await?,
             settings: settings.clone(),
             master,
             node: Arc::from("portolan"),
             writer: Arc::new(Semaphore::new(1)),
             instance: Arc::default(),
             outbox: OutboxEvents::default(),
+            changes: Changes::default(),
         })
     }
 
@@ -89,13 +105,43 @@ impl Store {
     /// [`StorageError::MasterKey`] where the database was sealed with another key;
     /// [`StorageError::Database`] where the schema is of a newer version.
     pub async fn migrate(&self) -> Result<()> {
-        migrate_schema(&self.database).await?;
+        match &self.settings.direct_url {
+            None => migrate_schema(&self.database).await?,
+            Some(direct) => {
+                let direct = DatabaseSettings::of_url(direct, 1);
+                let database = engine::connect(&direct).await?;
+                migrate_schema(&database).await?;
+                database.close().await?;
+            }
+        }
         let transaction = self.write().await?;
         // Two nodes that start at once would both find no proof and both insert one.
         lock_migrations(&transaction).await?;
         self.prove_master_key(&transaction).await?;
         self.make_instance_key(&transaction).await?;
         transaction.commit_housekeeping().await
+    }
+
+    /// What this process knows of changes, for those who remember answers.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// The connections of the pool at the moment.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let (open, idle) = if self.engine() == Engine::Postgres {
+            let pool = self.database.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle())
+        } else {
+            let pool = self.database.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle())
+        };
+        Connections {
+            open,
+            idle: u32::try_from(idle).unwrap_or(open),
+        }
     }
 
     /// Which engine this is.

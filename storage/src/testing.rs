@@ -43,7 +43,7 @@ impl TestDatabase {
             Engine::Postgres => copy_of_template().await,
         };
         let (settings, key) = (
-            DatabaseSettings { url, pool_size: 5 },
+            DatabaseSettings::of_url(url, 5),
             folder.path().join("master.key"),
         );
         let master = MasterKey::create(&key).expect("a master key");

@@ -94,7 +94,10 @@ impl Store {
         row: &upstream_consumers::Model,
     ) -> Result<StoredConsumer> {
         Ok(StoredConsumer {
-            owner: owner.key.parse().map_err(|_| corrupt(row, "owner_id"))?,
+            owner: owner
+                .key
+                .parse()
+                .map_err(|_| corrupt(row.owner_id, "owner_id"))?,
             consumer: snapshot(row),
             verification: VerificationSnapshot {
                 outcome: row.outcome.clone(),
@@ -124,24 +127,35 @@ pub(crate) fn snapshot(row: &upstream_consumers::Model) -> ConsumerSnapshot {
     }
 }
 
-fn corrupt(row: &upstream_consumers::Model, column: &'static str) -> StorageError {
+fn corrupt(owner: i64, column: &'static str) -> StorageError {
     StorageError::Corrupt {
         table: "upstream_consumers",
         column,
-        row: row.owner_id.to_string(),
+        row: owner.to_string(),
     }
 }
 
 pub(crate) fn recorded_ca(row: &upstream_consumers::Model) -> Result<Option<RecordedCa>> {
-    let (Some(filename), Some(sha256), Some(spki)) =
-        (&row.ca_filename, &row.ca_sha256, &row.ca_spki_sha256)
-    else {
+    let ca = (
+        row.ca_filename.as_ref(),
+        row.ca_sha256.as_ref(),
+        row.ca_spki_sha256.as_ref(),
+    );
+    recorded(row.owner_id, ca)
+}
+
+/// The same, from its file name, its digest and that of its public key.
+pub(crate) fn recorded(
+    owner: i64,
+    ca: (Option<&String>, Option<&String>, Option<&String>),
+) -> Result<Option<RecordedCa>> {
+    let (Some(filename), Some(sha256), Some(spki)) = ca else {
         return Ok(None);
     };
     Ok(Some(RecordedCa {
         filename: filename.clone(),
-        sha256: sha256.parse().map_err(|_| corrupt(row, "ca_sha256"))?,
-        spki_sha256: spki.parse().map_err(|_| corrupt(row, "ca_spki_sha256"))?,
+        sha256: sha256.parse().map_err(|_| corrupt(owner, "ca_sha256"))?,
+        spki_sha256: spki.parse().map_err(|_| corrupt(owner, "ca_spki_sha256"))?,
     }))
 }
 

@@ -1,18 +1,26 @@
 //! Transactions that write. Each ends with a row in the audit log: there is no other way to commit a
 //! change, but for the housekeeping that nobody asked for.
 
-use std::{ops::Deref, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
+use portolan_domain::ids::OwnerKey;
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, IsolationLevel,
+    QueryFilter, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sea_query::{Expr, ExprTrait},
 };
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     audit::{self, Event},
     engine::Engine,
+    entity::owners,
     error::{Result, StorageError},
+    generation::{cdns_changed, owner_changes},
     outbox,
     store::Store,
 };
@@ -24,8 +32,18 @@ const TURN: Duration = Duration::from_mins(1);
 pub(crate) struct WriteTransaction {
     inner: DatabaseTransaction,
     store: Store,
+    told: Mutex<Told>,
     /// SQLite has one writer. Who waits for it here holds no connection that a reader could have.
     _turn: Option<OwnedSemaphorePermit>,
+}
+
+/// Whose answers the transaction changes, for this process's memory.
+#[derive(Default)]
+struct Told {
+    owners: Vec<OwnerKey>,
+    everyone: bool,
+    /// What SQLite counts these changes as.
+    numbers: Vec<i64>,
 }
 
 impl Store {
@@ -43,6 +61,7 @@ impl Store {
         Ok(WriteTransaction {
             inner: begin_write(&self.database).await?,
             store: self.clone(),
+            told: Mutex::default(),
             _turn: turn,
         })
     }
@@ -60,7 +79,50 @@ impl WriteTransaction {
         outbox::append(&self.inner, self.store.outbox, &mut events).await?;
         let key = self.store.instance_key(&self.inner).await?;
         audit::append(&self.inner, &self.store.node, &key, events).await?;
-        self.inner.commit().await.map_err(StorageError::of_commit)
+        let told = self.told.into_inner().unwrap_or_default();
+        let committed = self.inner.commit().await.map_err(StorageError::of_commit);
+        // Before anybody hears of it, and while SQLite's next writer still waits.
+        told.publish(&self.store, committed.is_ok());
+        committed
+    }
+
+    /// What an owner's clients are told has changed: every node hears of it once this is committed.
+    pub async fn owner_changed(&self, id: i64, owner: &OwnerKey) -> Result<()> {
+        let generation = owners::Column::Generation;
+        owners::Entity::update_many()
+            .col_expr(generation, Expr::col(generation).add(1))
+            .filter(owners::Column::Id.eq(id))
+            .exec(&self.inner)
+            .await?;
+        self.owner_is_told(owner).await
+    }
+
+    /// The owner was deleted, likewise.
+    pub async fn owner_deleted(&self, owner: &OwnerKey) -> Result<()> {
+        self.owner_is_told(owner).await
+    }
+
+    /// The operator's CDNs have changed, and with them what any owner's clients are told.
+    pub async fn cdns_changed(&self) -> Result<()> {
+        cdns_changed(&self.inner).await?;
+        self.told().everyone = true;
+        Ok(())
+    }
+
+    /// A trigger has announced the change to other processes; this one must know its own.
+    async fn owner_is_told(&self, owner: &OwnerKey) -> Result<()> {
+        let number = match self.store.engine() {
+            Engine::Postgres => None,
+            Engine::Sqlite => Some(owner_changes(&self.inner).await?),
+        };
+        let mut told = self.told();
+        told.owners.push(owner.clone());
+        told.numbers.extend(number);
+        Ok(())
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits what nobody asked for: the schema, expired rows, when a key was last used.
@@ -71,6 +133,24 @@ impl WriteTransaction {
     /// Undoes it all.
     pub async fn rollback(self) -> Result<()> {
         Ok(self.inner.rollback().await?)
+    }
+}
+
+impl Told {
+    fn publish(self, store: &Store, committed: bool) {
+        if self.owners.is_empty() && !self.everyone {
+            return;
+        }
+        if self.everyone || !committed {
+            // A commit whose end is not known may yet come to be.
+            store.changes.all_changed();
+        }
+        for owner in &self.owners {
+            store.changes.owner_changed(owner);
+        }
+        for number in self.numbers.into_iter().filter(|_| committed) {
+            store.changes.made(number);
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use portolan_domain::signed_url::{
     UrlSigner,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, Set,
+    sea_query::OnConflict,
 };
 
 pub(crate) use self::rows::signings;
@@ -85,19 +86,20 @@ impl Store {
     /// What signs URLs for one owner at the CDN of this profile; nothing where it may have none.
     pub(crate) async fn owner_signer(
         &self,
-        owner: &owners::Model,
+        database: &DatabaseConnection,
+        (owner, key): (i64, &str),
         row: &signing_profiles::Model,
     ) -> Result<Option<CdnSigner>> {
         let found = signing_allows::Entity::find()
             .filter(signing_allows::Column::CdnId.eq(row.cdn_id))
-            .filter(signing_allows::Column::OwnerId.eq(owner.id))
-            .all(&self.database)
+            .filter(signing_allows::Column::OwnerId.eq(owner))
+            .all(database)
             .await?;
         if found.is_empty() {
             return Ok(None);
         }
-        let allow: Result<Vec<_>> = found.iter().map(|row| allow(row, &owner.key)).collect();
-        let instance = self.instance_key(&self.database).await?;
+        let allow: Result<Vec<_>> = found.iter().map(|row| allow(row, key)).collect();
+        let instance = self.instance_key(database).await?;
         Ok(Some(CdnSigner {
             profile: opened(&instance, row)?,
             allow: allow?,

@@ -14,7 +14,7 @@ use crate::{
     batch::{self, BatchCounts, BatchLine, LineRefusal},
     entity::owners,
     error::{Result, StorageError},
-    owners::{bump_generation, locked_owner},
+    owners::locked_owner,
     store::Store,
     times,
     write::WriteTransaction,
@@ -128,7 +128,8 @@ impl BatchTransaction {
             self.transaction.rollback().await?;
             return Ok(counts);
         }
-        bump_generation(&*self.transaction, self.owner.id).await?;
+        let owner = &self.owner_key;
+        self.transaction.owner_changed(self.owner.id, owner).await?;
         if let Some(clean) = batch::clean(self.transaction.get_database_backend()) {
             self.transaction.execute_unprepared(clean).await?;
         }

@@ -9,6 +9,7 @@ mod removal;
 mod statements;
 
 pub use batch::BatchTransaction;
+pub(crate) use choice::{choose, upstream_of};
 pub use list::{CertificateDates, EntitlementFilter, EntitlementKind, StoredEntitlement};
 pub(crate) use removal::{follow_moved, remove_of_pools};
 

@@ -18,7 +18,7 @@ use crate::{
     entity::{downstream_entitlements, entitlement_ids, entitlements, pools},
     error::{Result, StorageError},
     imports::UPSTREAM,
-    owners::{bump_generation, locked_owner},
+    owners::locked_owner,
     store::Store,
     times,
 };
@@ -53,11 +53,13 @@ impl Store {
             .one(&*transaction)
             .await?;
         if before.as_ref().map(StoredSource::of).as_ref() == Some(&source) {
+            // Another node may have done it: whoever hears that it is so hears nothing older next.
+            self.changes.owner_changed(owner);
             return entitlement_of(&*transaction, owner, &registration.id).await;
         }
         let detail = source.in_words();
         write(&*transaction, before, row.id, id, source, by).await?;
-        bump_generation(&*transaction, row.id).await?;
+        transaction.owner_changed(row.id, owner).await?;
         let stored = entitlement_of(&*transaction, owner, &registration.id).await?;
         let event = by.did("entitlement.register").of_owner(owner);
         transaction.commit(event.on(id).detail(detail)).await?;
@@ -83,7 +85,10 @@ impl Store {
             .one(&*transaction)
             .await?;
         match found {
-            None => return Ok(false),
+            None => {
+                self.changes.owner_changed(owner);
+                return Ok(false);
+            }
             Some(found) if found.kind == UPSTREAM => {
                 return Err(StorageError::EntitlementIsUpstream(id.clone()));
             }
@@ -94,7 +99,7 @@ impl Store {
             .filter(of_owner)
             .exec(&*transaction)
             .await?;
-        bump_generation(&*transaction, row.id).await?;
+        transaction.owner_changed(row.id, owner).await?;
         let event = by.did("entitlement.revoke").of_owner(owner);
         transaction
             .commit(event.on(id.as_str()).revoking(1))

@@ -39,7 +39,8 @@ fn certificate(
     row: entitlements::Model,
     sealing: &SealingKey,
 ) -> Result<Option<IssuedCertificate>> {
-    let found = unsealed(sealing, row)?;
+    let owner = row.owner_id;
+    let found = unsealed(sealing, owner, row.into())?;
     Ok(found.map(|stored| IssuedCertificate {
         cert: stored.cert,
         key: stored.key,

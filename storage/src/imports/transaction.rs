@@ -288,11 +288,11 @@ impl ImportTransaction {
     async fn touch_owner(&self) -> Result<()> {
         let change = owners::ActiveModel {
             id: Unchanged(self.owner.id),
-            generation: Set(self.owner.generation + 1),
             last_manifest_created_at: Set(Some(self.header.created)),
             ..Default::default()
         };
         change.update(&*self.transaction).await?;
-        Ok(())
+        let (id, key) = (self.owner.id, &self.owner_key);
+        self.transaction.owner_changed(id, key).await
     }
 }

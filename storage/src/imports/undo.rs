@@ -42,11 +42,11 @@ impl Store {
         let counts = remove_imported(&*transaction, row.id).await?;
         let forgotten = owners::ActiveModel {
             id: Unchanged(row.id),
-            generation: Set(row.generation + 1),
             last_manifest_created_at: Set(None),
             ..Default::default()
         };
         forgotten.update(&*transaction).await?;
+        transaction.owner_changed(row.id, owner).await?;
         let record = record_of(owner, &consumer, counts, by);
         imports::Entity::insert(record.to_row(row.id)?)
             .exec_without_returning(&*transaction)

@@ -59,7 +59,7 @@ async fn both() -> (TestDatabase, DatabaseSettings) {
     let create = format!("CREATE DATABASE {name}_copy");
     Raw::of(&target).await.run(&create).await;
     let url = format!("{server}/{name}_copy");
-    (source, DatabaseSettings { url, pool_size: 2 })
+    (source, DatabaseSettings::of_url(url, 2))
 }
 
 async fn opened(source: &TestDatabase, copy: &DatabaseSettings) -> Store {
@@ -184,10 +184,7 @@ async fn it_goes_from_a_sqlite_file_to_postgres_alone() {
         assert!(matches!(refused, Err(CopyError::Engines)), "{refused:?}");
     }
     let missing = source.folder.path().join("missing.db");
-    let nowhere = DatabaseSettings {
-        url: format!("sqlite://{}", missing.display()),
-        pool_size: 1,
-    };
+    let nowhere = DatabaseSettings::of_url(format!("sqlite://{}", missing.display()), 1);
     let refused = copy_database(&nowhere, &target).await;
     assert!(
         matches!(refused, Err(CopyError::NoSource(_))),

@@ -130,7 +130,7 @@ async fn fresh(database: &TestDatabase) -> DatabaseSettings {
             format!("{server}/{name}_fresh")
         }
     };
-    DatabaseSettings { url, pool_size: 2 }
+    DatabaseSettings::of_url(url, 2)
 }
 
 /// A transaction that is the one writer of SQLite from its beginning.
