@@ -70,6 +70,14 @@ impl AnchorStore {
         self.loaded().anchors.clone()
     }
 
+    /// Whether these are still they.
+    #[must_use]
+    pub fn is_current(&self, anchors: &Arc<TrustAnchors>) -> bool {
+        let current = self.0.current.read();
+        let current = current.unwrap_or_else(PoisonError::into_inner);
+        Arc::ptr_eq(&current.anchors, anchors)
+    }
+
     fn loaded(&self) -> Arc<Loaded> {
         let current = self.0.current.read();
         current.unwrap_or_else(PoisonError::into_inner).clone()

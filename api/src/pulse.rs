@@ -1,20 +1,17 @@
-//! Whether the database is there, and whether credentials, signing keys or revocations have changed: asked
-//! four times a second over a connection of its own, so that a flood of requests cannot keep this node
-//! from learning of a revocation. While it beats, what memory has of credentials is right and costs no
-//! query.
+//! Whether the database is there, and what has changed in it: asked four times a second over the connection
+//! of the feed, which is its own, so that a flood of requests cannot keep this node from learning of a
+//! revocation. While it beats, what memory has is right and costs no query.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use portolan_storage::{Generations, StorageError, Store};
+use portolan_storage::{Feed, Generations, StorageError, Store};
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
 };
-
-use crate::server::close;
 
 /// How often the database is asked.
 const BEAT: Duration = Duration::from_millis(250);
@@ -67,8 +64,15 @@ impl Pulse {
     /// How often credentials have changed; none while that is not known.
     #[must_use]
     pub fn generation(&self) -> Option<i64> {
+        self.generation_at(Instant::now())
+    }
+
+    /// The same for whoever has looked at the clock.
+    #[must_use]
+    pub fn generation_at(&self, now: Instant) -> Option<i64> {
         let beat = self.last()?;
-        (beat.asked.elapsed() < BELIEVED).then_some(beat.generations.credentials)
+        let age = now.saturating_duration_since(beat.asked);
+        (age < BELIEVED).then_some(beat.generations.credentials)
     }
 
     /// Each beat, as it is heard; none before the first.
@@ -88,36 +92,64 @@ impl Pulse {
         self.0.stop.notify_one();
     }
 
+    /// Whether all changes up to a moment ago are known, so that what memory has is right.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.generation().is_some()
+    }
+
+    /// The same for whoever has looked at the clock.
+    #[must_use]
+    pub fn is_heard_at(&self, now: Instant) -> bool {
+        self.generation_at(now).is_some()
+    }
+
     /// Listens, until [`Pulse::stop`].
     pub async fn run(self, store: Store) {
-        let mut connection = None;
+        let mut feed = None;
         let mut ticks = tokio::time::interval(BEAT);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = ticks.tick() => {}
+                // A flood of announcements keeps no beat from being asked for.
+                biased;
                 () = self.0.stop.notified() => break,
+                _ = ticks.tick() => {}
+                heard = hear(feed.as_mut()) => {
+                    if heard.is_err() {
+                        feed = None;
+                    }
+                    continue;
+                }
             }
             let asked = Instant::now();
-            match timeout(PATIENCE, ask(&store, &mut connection)).await {
+            match timeout(PATIENCE, beat(&store, &mut feed)).await {
                 Ok(Ok(generations)) => {
                     self.0.told.send_replace(Some(Beat { generations, asked }));
                 }
                 // A connection in the middle of a question is of no use for the next one.
-                Ok(Err(_)) | Err(_) => connection = None,
+                Ok(Err(_)) | Err(_) => feed = None,
             }
         }
-        if let Some(open) = connection {
-            close(open).await;
+        if let Some(open) = feed {
+            open.close().await;
         }
     }
 }
 
-async fn ask(store: &Store, connection: &mut Option<Store>) -> Result<Generations, StorageError> {
-    let open = match connection.take() {
+/// Hears an announcement, where there is a feed to hear it from.
+async fn hear(feed: Option<&mut Feed>) -> Result<(), StorageError> {
+    match feed {
+        Some(feed) => feed.hear().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn beat(store: &Store, feed: &mut Option<Feed>) -> Result<Generations, StorageError> {
+    let open = match feed.take() {
         Some(open) => open,
-        None => store.on_its_own().await?,
+        None => store.feed().await?,
     };
-    let generations = connection.insert(open).generations().await?;
-    Ok(generations)
+    // Put back before the question, so that giving it up drops the feed where it is.
+    feed.insert(open).beat().await
 }

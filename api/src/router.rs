@@ -169,6 +169,9 @@ fn layered(routes: Router<AppState>, state: AppState) -> Router {
             record_refusals,
         ))
         .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn(finish))
+        .layer(middleware::from_fn_with_state(
+            state.metrics.http().clone(),
+            finish,
+        ))
         .with_state(state)
 }

@@ -18,7 +18,7 @@ use crate::{
     gateway::Gateway,
     import::Importer,
     jobs::Jobs,
-    metrics::Metrics,
+    metrics::{Metrics, Node},
     pulse::Pulse,
     ref_tokens::Authority,
     tokens::{Revocations, Tokens},
@@ -110,9 +110,14 @@ impl AppState {
             clock.clone(),
         );
         let pulse = Pulse::default();
-        let cache =
-            EntitlementCache::new(store.clone(), anchors.clone(), clock.clone(), pulse.clone());
-        let jobs = Jobs::new(&store, &importer, &cache, &clock, &config);
+        let cache = EntitlementCache::new(
+            store.clone(),
+            anchors.clone(),
+            clock.clone(),
+            pulse.clone(),
+            config.cache.entitlement_bytes,
+        );
+        let jobs = Jobs::new(&store, &importer, &clock, &config);
         let tokens = Tokens::new(
             store.clone(),
             clock.clone(),
@@ -132,7 +137,6 @@ impl AppState {
             audit: Audit::new(store.clone(), clock.clone()),
             authority: Authority::new(&config.tokens, store.clone(), clock.clone())?,
             tokens,
-            cache,
             jobs,
             cdn_checker: CdnChecker::new(&config.cdn, anchors.clone(), clock.clone()),
             client_cas: ClientCaStore::new(
@@ -140,8 +144,12 @@ impl AppState {
                 config.http.client_ca_file.clone(),
             ),
             webhook: Webhook::new(&config.webhook)?,
-            metrics: Metrics::new(expirations.clone()),
+            metrics: Metrics::new(
+                expirations.clone(),
+                Node::new(cache.clone(), pulse.clone(), store.clone()),
+            ),
             expirations,
+            cache,
             config: Arc::new(config),
             importer,
             exporter,

@@ -18,7 +18,10 @@ impl Sha256Digest {
     /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(openssl::sha::sha256(bytes))
+        // Not in one call, which looks the algorithm up each time: that takes longer than a short text.
+        let mut hasher = Sha256::new();
+        hasher.update(bytes);
+        Self(hasher.finish())
     }
 
     /// A digest that was computed elsewhere; none where it is not 32 bytes long.

@@ -9,10 +9,15 @@ use portolan_domain::ids::OwnerKey;
 use portolan_storage::{Actor, Event, Outcome, PrincipalKind};
 use time::{Duration, OffsetDateTime};
 
+use super::reads::ReadCount;
+
 /// Different things that are counted at most; what is over it is counted without its particulars.
 const MOST: usize = 50_000;
 /// Addresses of strangers in a minute that are told apart.
 const MOST_STRANGERS: usize = 100;
+
+/// A private key was read.
+pub(super) const KEY_READ: &str = "key-material.read";
 
 /// What is counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +31,18 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Somebody reads a private key of this owner's.
+    pub fn key_read((kind, principal): (PrincipalKind, &str), owner: &OwnerKey) -> Self {
+        Self {
+            kind,
+            principal: principal.to_owned(),
+            action: KEY_READ,
+            owner: Some(owner.clone()),
+            address: None,
+            refused: false,
+        }
+    }
+
     /// What this actor does.
     pub fn of(by: &Actor, action: &'static str, outcome: Outcome) -> Self {
         Self {
@@ -115,6 +132,28 @@ impl Counts {
             || (addresses.len() < MOST_STRANGERS && addresses.insert(address))
     }
 
+    /// So many reads of private keys more, of minutes that may be over.
+    pub fn add_reads(&mut self, reads: Vec<ReadCount>) {
+        for read in reads {
+            let what = Counted {
+                kind: read.kind,
+                principal: read.principal,
+                action: KEY_READ,
+                owner: Some(read.owner),
+                address: None,
+                refused: false,
+            };
+            let full = self.minutes.values().map(HashMap::len).sum::<usize>() >= MOST;
+            let counts = self.minutes.entry(read.minute).or_default();
+            let what = if full && !counts.contains_key(&what) {
+                what.without_particulars()
+            } else {
+                what
+            };
+            *counts.entry(what).or_default() += read.count;
+        }
+    }
+
     /// Counts a refusal, and says how many its principal has had this minute.
     pub fn refusals(&mut self, what: &Counted, at: OffsetDateTime) -> u64 {
         let minute = minute_of(at);
@@ -146,7 +185,7 @@ fn events(minutes: BTreeMap<i64, HashMap<Counted, u64>>) -> Vec<Event> {
     minutes.into_iter().flat_map(of_minute).collect()
 }
 
-fn minute_of(at: OffsetDateTime) -> i64 {
+pub(super) fn minute_of(at: OffsetDateTime) -> i64 {
     at.unix_timestamp().div_euclid(60)
 }
 

@@ -6,6 +6,7 @@
 
 mod counts;
 mod layer;
+mod reads;
 
 use std::{
     sync::{
@@ -17,11 +18,15 @@ use std::{
 
 use portolan_domain::ids::OwnerKey;
 use portolan_storage::{Actor, Event, Outcome, PrincipalKind, StorageError, Store};
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 pub use layer::{Trail, record_refusals};
 
-use self::counts::{Counted, Counts};
+use self::{
+    counts::{Counted, Counts},
+    reads::Reads,
+};
 use crate::{clock::Clock, limits::address_key};
 
 /// How often the minute's end is looked for.
@@ -43,6 +48,7 @@ pub struct Audit {
 
 #[derive(Default)]
 struct Inner {
+    reads: Reads,
     waiting: Mutex<Waiting>,
     wake: Notify,
     /// Held while a batch is on its way, so that whoever flushes waits for it.
@@ -75,9 +81,21 @@ impl Audit {
     }
 
     /// Somebody read a private key of this owner's.
-    pub fn key_material_read(&self, by: &Actor, owner: &OwnerKey) {
-        let what = Counted::of(by, "key-material.read", Outcome::Success);
-        self.waiting().counts.add(what.of_owner(owner), by.at);
+    pub fn key_material_read(
+        &self,
+        by: (PrincipalKind, &str),
+        owner: &OwnerKey,
+        at: OffsetDateTime,
+    ) {
+        if self.inner.reads.again(by, owner, at) {
+            return;
+        }
+        let (over, counted) = self.inner.reads.first(by, owner, at);
+        let mut waiting = self.waiting();
+        waiting.counts.add_reads(over);
+        if !counted {
+            waiting.counts.add(Counted::key_read(by, owner), at);
+        }
     }
 
     /// URLs of a CDN were signed for somebody.
@@ -126,6 +144,8 @@ impl Audit {
             // Whatever comes first: a row, or the next look at the clock.
             let _ = tokio::time::timeout(TICK, self.inner.wake.notified()).await;
             let now = self.clock.now();
+            let reads = self.inner.reads.finished(now);
+            self.waiting().counts.add_reads(reads);
             self.waiting().collect(|counts| counts.finished(now));
             if let Err(error) = self.write().await {
                 tracing::warn!(%error, "the audit log cannot be written; it waits");
@@ -145,6 +165,8 @@ impl Audit {
     /// # Errors
     /// Where the database fails; what was not written waits on.
     pub async fn flush(&self) -> Result<(), StorageError> {
+        let reads = self.inner.reads.all();
+        self.waiting().counts.add_reads(reads);
         self.waiting().collect(Counts::all);
         self.write().await
     }
@@ -172,7 +194,7 @@ impl Waiting {
         }
     }
 
-    fn next_batch(&mut self, now: time::OffsetDateTime) -> Vec<Event> {
+    fn next_batch(&mut self, now: OffsetDateTime) -> Vec<Event> {
         let end = self.rows.len().min(BATCH);
         let mut batch: Vec<Event> = self.rows.drain(..end).collect();
         if self.lost > 0 {

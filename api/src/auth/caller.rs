@@ -8,7 +8,7 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use portolan_domain::ids::OwnerKey;
-use portolan_storage::{Actor, Role};
+use portolan_storage::{Actor, Credential, Role};
 
 use super::{authenticate::authenticate, keyring::Known};
 use crate::{audit::Trail, problem::Problem, state::AppState};
@@ -53,9 +53,7 @@ impl Caller {
     /// The owners it is bound to; none where it counts for all.
     #[must_use]
     pub fn only_owners(&self) -> Option<&[OwnerKey]> {
-        let owners = &self.known.credential.owners;
-        let bound = self.role() != Role::Admin && !owners.is_empty();
-        bound.then_some(owners)
+        only_owners(&self.known.credential)
     }
 
     /// Lets the caller on to what belongs to `owner`.
@@ -89,6 +87,18 @@ impl Caller {
     }
 }
 
+fn only_owners(credential: &Credential) -> Option<&[OwnerKey]> {
+    let owners = &credential.owners;
+    let bound = credential.role != Role::Admin && !owners.is_empty();
+    bound.then_some(owners)
+}
+
+/// Whether a credential reaches what belongs to `owner`.
+#[must_use]
+pub fn may_read(credential: &Credential, owner: &OwnerKey) -> bool {
+    only_owners(credential).is_none_or(|owners| owners.contains(owner))
+}
+
 async fn caller(parts: &mut Parts, state: &AppState, allowed: &[Role]) -> Result<Caller, Problem> {
     let caller = authenticate(parts, state).await?;
     if allowed.contains(&caller.role()) {
@@ -115,13 +125,18 @@ pub fn forbidden(detail: impl Into<String>) -> Problem {
 
 macro_rules! by_role {
     ($name:ident, $($role:ident),+) => {
+        impl $name {
+            /// The roles that may.
+            pub const ROLES: &'static [Role] = &[$(Role::$role),+];
+        }
+
         impl FromRequestParts<AppState> for $name {
             type Rejection = Problem;
             async fn from_request_parts(
                 parts: &mut Parts,
                 state: &AppState,
             ) -> Result<Self, Problem> {
-                caller(parts, state, &[$(Role::$role),+]).await.map(Self)
+                caller(parts, state, Self::ROLES).await.map(Self)
             }
         }
     };

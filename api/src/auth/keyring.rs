@@ -3,7 +3,6 @@
 //! While the database is away, what was known goes on.
 
 use std::{
-    hash::{BuildHasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -14,15 +13,13 @@ use std::{
 use moka::sync::Cache;
 use portolan_storage::{Credential, CredentialKind, Lookup, SharedSecret, StorageError, Store};
 use time::OffsetDateTime;
-use tokio::{
-    sync::{Mutex, OwnedMutexGuard},
-    time::timeout,
-};
+use tokio::{sync::OwnedMutexGuard, time::timeout};
 use uuid::Uuid;
 
 use crate::{
     patience::{LONG, SHORT},
     pulse::Pulse,
+    turns::Turns,
 };
 
 /// How long credentials go on while the database is away.
@@ -42,8 +39,7 @@ struct Inner {
     memory: Cache<Lookup, Arc<Entry>>,
     /// When asking for it failed: whoever waited for that question fails with it.
     failed: Cache<Lookup, Instant>,
-    questions: Vec<Arc<Mutex<()>>>,
-    hasher: RandomState,
+    questions: Turns,
 }
 
 /// What the database said.
@@ -89,8 +85,7 @@ impl Keyring {
             pulse,
             memory: Cache::new(MOST),
             failed: Cache::new(MOST),
-            questions: (0..QUESTIONS).map(|_| Arc::default()).collect(),
-            hasher: RandomState::new(),
+            questions: Turns::new(QUESTIONS),
         }))
     }
 
@@ -98,6 +93,15 @@ impl Keyring {
     #[must_use]
     pub fn knows(&self, lookup: &Lookup) -> bool {
         self.0.memory.contains_key(lookup)
+    }
+
+    /// The credential that this finds, where memory knows it and is right; costs no query, and no wait.
+    #[must_use]
+    pub fn remembered(&self, lookup: &Lookup, now: Instant) -> Option<Arc<Known>> {
+        let generation = self.0.pulse.generation_at(now)?;
+        let entry = self.0.memory.get(lookup)?;
+        let is_right = entry.generation == Some(generation);
+        entry.found.clone().filter(|_| is_right)
     }
 
     /// The credential that this finds; none where there is none.
@@ -131,7 +135,7 @@ impl Keyring {
     async fn ask(&self, lookup: Lookup, away: bool) -> Result<Found, StorageError> {
         let started = Instant::now();
         let known = self.knows(&lookup);
-        let question = self.question(&lookup);
+        let question = self.0.questions.of(&lookup);
         let turn = if away && known {
             // Somebody asks already, and memory can answer meanwhile.
             question.try_lock_owned().ok()
@@ -194,11 +198,6 @@ impl Keyring {
                 Err(error)
             }
         }
-    }
-
-    fn question(&self, lookup: &Lookup) -> Arc<Mutex<()>> {
-        let hash = usize::try_from(self.0.hasher.hash_one(lookup) % QUESTIONS as u64);
-        self.0.questions[hash.unwrap_or_default()].clone()
     }
 
     /// Notes in the database when credentials were last used: once a minute, never per request.

@@ -20,7 +20,7 @@ pub use api_key::{InvalidKey, Secret, masked};
 pub use authenticate::address_of;
 pub use caller::{
     Admin, Auditor, Caller, Introspector, Issuer, IssuerOrAuditor, Manager, Reader, Viewer,
-    forbidden,
+    forbidden, may_read,
 };
 pub use client_address::client_address;
 pub use client_ca::{ClientCaFileError, ClientCaStore};

@@ -105,7 +105,7 @@ impl Context {
     /// Prints the configuration that counts, without its secrets.
     pub fn print_config(&self) -> Result<(), CliError> {
         let mut shown = self.config.clone();
-        shown.database.url = Some(self.config.database.shown_url());
+        shown.database = self.config.database.shown();
         shown.webhook.url = self.config.webhook.shown_url();
         shown.tokens.webhook.url = self.config.tokens.webhook.shown_url();
         if self.json {

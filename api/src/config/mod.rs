@@ -4,6 +4,7 @@
 
 mod access;
 mod authority;
+mod cache;
 mod cdn;
 mod check_allow;
 mod database;
@@ -34,6 +35,7 @@ use thiserror::Error;
 pub use self::{
     access::{AccessConfig, AuditConfig},
     authority::{AuthorityWebhookConfig, TokenAuthority},
+    cache::CacheConfig,
     cdn::CdnConfig,
     check_allow::CheckAllow,
     database::DatabaseConfig,
@@ -78,6 +80,8 @@ pub struct Config {
     pub export: ExportConfig,
     /// `[jobs]`.
     pub jobs: JobsConfig,
+    /// `[cache]`.
+    pub cache: CacheConfig,
     /// `[cdn]`.
     pub cdn: CdnConfig,
     /// `[tokens]`.
@@ -186,6 +190,7 @@ impl Config {
         self.secrets.resolve(data_dir, &self.database)?;
         self.import.resolve(data_dir)?;
         self.jobs.check()?;
+        self.cache.check()?;
         self.audit.resolve()?;
         self.metrics.check()?;
         self.webhook.resolve()?;

@@ -48,7 +48,7 @@ impl GatewayListener {
     ) {
         if let Some(listener) = self.0 {
             let routes = routes.layer(from_fn(mark));
-            let service = Service::new(routes, tls, &http);
+            let service = Service::new(routes, None, tls, &http);
             service.run(listener, stop.cancelled_owned()).await;
         }
     }

@@ -26,7 +26,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    cache::EntitlementCache,
     clock::Clock,
     config::{Config, JobsConfig},
     import::{Importer, ReceivedUpload},
@@ -45,7 +44,6 @@ pub struct Jobs(Arc<Inner>);
 struct Inner {
     store: Store,
     importer: Importer,
-    cache: EntitlementCache,
     clock: Clock,
     config: JobsConfig,
     /// Jobs at once on this node.
@@ -67,17 +65,10 @@ struct Running {
 impl Jobs {
     /// The queue of this database. Nothing runs until [`Jobs::run`].
     #[must_use]
-    pub fn new(
-        store: &Store,
-        importer: &Importer,
-        cache: &EntitlementCache,
-        clock: &Clock,
-        config: &Config,
-    ) -> Self {
+    pub fn new(store: &Store, importer: &Importer, clock: &Clock, config: &Config) -> Self {
         Self(Arc::new(Inner {
             store: store.clone(),
             importer: importer.clone(),
-            cache: cache.clone(),
             clock: clock.clone(),
             config: config.jobs.clone(),
             places: config.import.concurrent,
@@ -127,7 +118,7 @@ impl Jobs {
         let found = patiently(self.0.store.job(id), false).await?;
         if let Some(job) = found.as_ref().filter(|job| job.state == JobState::Finished) {
             // Whoever hears here that it is done must not hear anything older next, whichever node did it.
-            self.0.cache.changed(&job.owner);
+            self.0.store.changes().owner_changed(&job.owner);
         }
         Ok(found.map(|job| self.with_progress(job)))
     }

@@ -84,7 +84,7 @@ impl Jobs {
             done = self.perform(claim, job, &running) => done,
         };
         // On whatever path: what was dropped here may have been committed all the same.
-        self.0.cache.changed(&owner);
+        self.0.store.changes().owner_changed(&owner);
         if let Done::PutBack(pause) = done
             && let Err(error) = self.0.store.release_claim(claim, pause).await
         {

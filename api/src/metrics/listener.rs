@@ -54,13 +54,14 @@ impl MetricsListener {
         http.limits.connections = http.limits.connections.min(CONNECTIONS);
         http.limits.connections_per_address = None;
         http.shutdown_grace_seconds = 1;
+        let figures = self.metrics.http().clone();
         let routes = Router::new()
             .route("/metrics", get(get_metrics))
             .fallback(not_found)
             .method_not_allowed_fallback(wrong_method)
-            .layer(axum::middleware::from_fn(finish))
+            .layer(axum::middleware::from_fn_with_state(figures, finish))
             .with_state(self.metrics);
-        let service = Service::new(routes, None, &http);
+        let service = Service::new(routes, None, None, &http);
         service.run(listener, stop.cancelled_owned()).await;
     }
 }

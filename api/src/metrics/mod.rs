@@ -2,7 +2,9 @@
 //! fields here, those that are looked up are collectors, like [`ends`].
 
 mod ends;
+mod http;
 mod listener;
+mod node;
 
 use std::{
     net::SocketAddr,
@@ -17,7 +19,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use listener::MetricsListener;
+pub use self::{http::HttpFigures, listener::MetricsListener, node::Node};
 
 use self::ends::Ends;
 use crate::expiry::Expirations;
@@ -33,6 +35,7 @@ struct Inner {
     registry: Registry,
     ends: Ends,
     undecided: Family<Labels, Counter>,
+    http: HttpFigures,
     address: OnceLock<SocketAddr>,
 }
 
@@ -49,9 +52,9 @@ pub enum Form {
 }
 
 impl Metrics {
-    /// Figures of these certificates.
+    /// Figures of these certificates, and of this node.
     #[must_use]
-    pub fn new(expirations: Expirations) -> Self {
+    pub fn new(expirations: Expirations, node: Node) -> Self {
         let mut registry = Registry::with_prefix("portolan");
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which version runs", build);
@@ -60,10 +63,13 @@ impl Metrics {
         let undecided = Family::<Labels, Counter>::default();
         let help = "Requests for commits that nobody told of, refused at edges";
         registry.register("edge_undecided", help, undecided.clone());
+        let http = HttpFigures::new(&mut registry);
+        registry.register_collector(Box::new(node));
         Self(Arc::new(Inner {
             registry,
             ends,
             undecided,
+            http,
             address: OnceLock::new(),
         }))
     }
@@ -72,6 +78,12 @@ impl Metrics {
     pub fn undecided(&self, repo: &RepoName) {
         let labels = vec![("repo", repo.to_string())];
         self.0.undecided.get_or_create(&labels).inc();
+    }
+
+    /// What requests are counted with.
+    #[must_use]
+    pub fn http(&self) -> &HttpFigures {
+        &self.0.http
     }
 
     /// All figures as text.

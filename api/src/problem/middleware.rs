@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
-    extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -17,24 +17,52 @@ use super::{
     drain::SharedBody,
     registry::{self, is_asked_by_clients},
 };
-use crate::{auth::masked, gateway::Mount};
+use crate::{auth::masked, gateway::Mount, metrics::HttpFigures};
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header of a request's id.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request: the caller's, where it is 1 to 128 of `A-Za-z0-9._:-`, else a new one.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
 
 impl RequestId {
-    fn of(request: &Request) -> Self {
-        let given = request.headers().get(X_REQUEST_ID);
-        let given = given
-            .and_then(|value| value.to_str().ok())
-            .filter(|id| is_request_id(id));
-        #[expect(clippy::disallowed_methods, reason = "an id for the log, never stored")]
-        let new = || Uuid::now_v7().to_string();
-        Self(given.map_or_else(new, str::to_owned).into())
+    /// The id of the request that these are the headers of.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let given = given(headers).and_then(|value| value.to_str().ok());
+        let mut new = Uuid::encode_buffer();
+        let id = given.unwrap_or_else(|| new_id().hyphenated().encode_lower(&mut new));
+        Self(id.into())
     }
+
+    /// The same as the answer has it, for whoever needs nothing else of it.
+    #[must_use]
+    pub fn header_of(headers: &HeaderMap) -> HeaderValue {
+        let mut new = Uuid::encode_buffer();
+        given(headers).cloned().unwrap_or_else(|| {
+            let id = new_id().hyphenated().encode_lower(&mut new);
+            HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static(""))
+        })
+    }
+
+    /// The same for the answer.
+    #[must_use]
+    pub fn header(&self) -> HeaderValue {
+        // What is an id has been looked at: a header may hold it.
+        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// The caller's own id, where it is one.
+fn given(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let given = headers.get(X_REQUEST_ID)?;
+    given.to_str().is_ok_and(is_request_id).then_some(given)
+}
+
+fn new_id() -> Uuid {
+    #[expect(clippy::disallowed_methods, reason = "an id for the log, never stored")]
+    Uuid::now_v7()
 }
 
 fn is_request_id(id: &str) -> bool {
@@ -43,13 +71,18 @@ fn is_request_id(id: &str) -> bool {
 }
 
 /// The layer around all routes.
-pub async fn finish(mut request: Request, next: Next) -> Response {
+pub async fn finish(
+    State(figures): State<HttpFigures>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
-    let id = RequestId::of(&request);
+    let id = RequestId::of(request.headers());
     let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let path = masked(request.uri().path()).into_owned();
     request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", id = &*id.0, %method, path);
+    let span = tracing::info_span!("request", id = &*id.0, method = method.as_str(), path);
     let at_root = request.extensions().get::<Mount>().is_some();
     let for_registry = is_asked_by_clients(request.uri().path(), at_root);
     let body = SharedBody::of(&mut request);
@@ -83,13 +116,26 @@ pub async fn finish(mut request: Request, next: Next) -> Response {
         let (name, value) = registry::API_VERSION;
         response.headers_mut().insert(name, value);
     }
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(X_REQUEST_ID, value);
-    }
+    response.headers_mut().insert(X_REQUEST_ID, id.header());
     let status = response.status().as_u16();
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(status, duration_ms, "answered"));
+    let took = started.elapsed();
+    let route = route.as_ref().map_or("", MatchedPath::as_str);
+    figures.answered(route, &method, response.status(), took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    if !refused && is_asked_all_the_time(&method, route) {
+        span.in_scope(|| tracing::debug!(status, duration_ms, "answered"));
+    } else {
+        span.in_scope(|| tracing::info!(status, duration_ms, "answered"));
+    }
     response
+}
+
+/// Whether a request changes nothing that anybody would look for in the log: a line for each would cost more
+/// than the answer. The figures count them.
+fn is_asked_all_the_time(method: &Method, route: &str) -> bool {
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let asks = ["/token_subset", "/introspect", "/v2/token"];
+    reads || route.contains("/edge/") || asks.iter().any(|end| route.ends_with(end))
 }
 
 fn is_problem(response: &Response) -> bool {

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 pub use failed_claim::FailedClaimBody;
 pub use failures::internal;
 pub use mapping::{ImportProblem, invalid_token, token_insufficient};
-pub use middleware::{RequestId, finish, not_found, wrong_method};
+pub use middleware::{RequestId, X_REQUEST_ID, finish, not_found, wrong_method};
 pub use registry::{RegistryErrors, Verbatim};
 pub use responses::{BadRequest, Refused, TokenRefused, TooSlow};
 

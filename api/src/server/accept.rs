@@ -12,7 +12,7 @@ use super::{
     slots::{FreeSlot, Slots},
     tls::Tls,
 };
-use crate::config::HttpConfig;
+use crate::{config::HttpConfig, hot::HotPath};
 
 /// How long the loop rests where the system has no descriptor or memory for another connection: the
 /// error comes back at once, and connections that end free what is missing.
@@ -36,10 +36,10 @@ pub struct Service {
 
 impl Service {
     /// A service that nobody can reach yet.
-    pub fn new(router: Router, tls: Option<Tls>, http: &HttpConfig) -> Self {
+    pub fn new(router: Router, hot: Option<HotPath>, tls: Option<Tls>, http: &HttpConfig) -> Self {
         Self {
             slots: Slots::new(http, connections_at_most),
-            connections: Arc::new(Connections::new(router, tls, &http.limits)),
+            connections: Arc::new(Connections::new((router, hot), tls, &http.limits)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             cut: CancellationToken::new(),

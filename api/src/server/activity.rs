@@ -10,10 +10,7 @@ use std::{
 };
 
 use axum::http::Version;
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::HttpLimits;
 
@@ -32,8 +29,6 @@ pub struct Activity(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
-    /// Told where a deadline may have come nearer.
-    nearer: Notify,
     header: Duration,
     idle: Duration,
 }
@@ -68,7 +63,6 @@ impl Activity {
                 head_since: None,
                 closing: false,
             }),
-            nearer: Notify::new(),
             header: limits.header(),
             idle: limits.idle(),
         }))
@@ -97,7 +91,6 @@ impl Activity {
             .is_some_and(|version| version < Version::HTTP_2);
         if http1 && state.under_way == 0 && state.head_since.is_none() {
             state.head_since = Some(Instant::now());
-            self.0.nearer.notify_one();
         }
     }
 
@@ -107,7 +100,6 @@ impl Activity {
         if state.write_blocked != blocked {
             state.write_blocked = blocked;
             state.quiet_since = Instant::now();
-            self.0.nearer.notify_one();
         }
     }
 
@@ -136,25 +128,18 @@ impl Activity {
         })
     }
 
-    /// Waits until it has done nothing for too long.
+    /// Waits until it has done nothing for too long. It looks now and then rather than being told: a deadline
+    /// that is set is never nearer than the next look, and a request then costs no timer.
     pub async fn too_quiet(&self) -> Verdict {
+        let look = self.0.header.min(self.0.idle);
         loop {
-            let deadline = self.deadline();
-            let passed = async {
-                match deadline {
-                    Some((at, verdict)) => {
-                        sleep_until(at).await;
-                        verdict
-                    }
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                // What came meanwhile may have moved the deadline.
-                verdict = passed => if self.deadline() == deadline {
-                    return verdict;
-                },
-                () = self.0.nearer.notified() => {}
+            let next = Instant::now() + look;
+            let deadline = self.deadline().map(|(at, _)| at);
+            sleep_until(deadline.map_or(next, |at| at.min(next))).await;
+            if let Some((at, verdict)) = self.deadline()
+                && at <= Instant::now()
+            {
+                return verdict;
             }
         }
     }
@@ -167,7 +152,6 @@ impl Drop for UnderWay {
         state.under_way -= 1;
         if state.under_way == 0 {
             state.quiet_since = Instant::now();
-            activity.0.nearer.notify_one();
         }
     }
 }

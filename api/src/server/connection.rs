@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     http::{Request, Response, StatusCode},
 };
+use futures_util::future::Either;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -28,7 +29,7 @@ use super::{
     tls::Tls,
     watched::Watched,
 };
-use crate::config::HttpLimits;
+use crate::{config::HttpLimits, hot::HotPath};
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
@@ -39,6 +40,8 @@ const RESETS: usize = 32;
 /// What all connections share.
 pub struct Connections {
     router: Router,
+    /// What answers before the router is asked; none where the router is all.
+    hot: Option<HotPath>,
     tls: Option<Tls>,
     limits: HttpLimits,
     http: auto::Builder<Streams>,
@@ -46,7 +49,11 @@ pub struct Connections {
 
 impl Connections {
     /// For this router, within these limits.
-    pub fn new(router: Router, tls: Option<Tls>, limits: &HttpLimits) -> Self {
+    pub fn new(
+        (router, hot): (Router, Option<HotPath>),
+        tls: Option<Tls>,
+        limits: &HttpLimits,
+    ) -> Self {
         let write = limits.write();
         let mut http = auto::Builder::new(Streams { write });
         let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
@@ -68,6 +75,7 @@ impl Connections {
             .keep_alive_timeout(write);
         Self {
             router,
+            hot,
             tls,
             limits: limits.clone(),
             http,
@@ -150,18 +158,35 @@ impl Connections {
         let under_way = activity.begin(request.version());
         // HTTP/1 is refused before it comes here; for HTTP/2 the library counts bytes alone.
         let too_many = request.headers().len() > self.limits.headers;
+        let hot = self.hot.as_ref().filter(|_| !too_many);
+        let hot = hot.and_then(|hot| hot.answer(&request, peer));
+        let routed = match hot {
+            Some(response) => Either::Left(std::future::ready(Ok(response))),
+            None => Either::Right(self.route(request, peer, too_many)),
+        };
+        async move {
+            let response = routed.await?;
+            Ok(response.map(|body| Answer::new(body, under_way)))
+        }
+    }
+
+    /// Sends a request through the routes.
+    fn route(
+        &self,
+        request: Request<Incoming>,
+        peer: &Peer,
+        too_many: bool,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static + use<> {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer.clone());
         let router = self.router.clone();
         async move {
-            let response = if too_many {
+            if too_many {
                 let mut refused = Response::new(Body::empty());
                 *refused.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-                refused
-            } else {
-                router.oneshot(request).await?
-            };
-            Ok(response.map(|body| Answer::new(body, under_way)))
+                return Ok(refused);
+            }
+            router.oneshot(request).await
         }
     }
 }

@@ -28,6 +28,7 @@ pub use self::{accept::Service, descriptors::raise_open_files, peer::Peer};
 use self::{housekeeping::Housekeeping, tls::Tls};
 use crate::{
     gateway::GatewayListener,
+    hot::HotPath,
     metrics::MetricsListener,
     router::{gateway_router, router},
     state::AppState,
@@ -53,8 +54,8 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let routes = router(state.clone());
-    serve_routes(routes, state, listener, stop).await
+    let (routes, hot) = (router(state.clone()), HotPath::new(state.clone()));
+    run((routes, Some(hot)), state, listener, stop).await
 }
 
 /// As [`serve`], with these routes in place of the service's own: how tests look at what the server
@@ -64,6 +65,15 @@ pub async fn serve(
 /// Where the files of TLS or of the client CAs cannot be used.
 pub async fn serve_routes(
     routes: Router,
+    state: AppState,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    run((routes, None), state, listener, stop).await
+}
+
+async fn run(
+    (routes, hot): (Router, Option<HotPath>),
     state: AppState,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -106,7 +116,7 @@ pub async fn serve_routes(
         pulling.clone(),
     );
     let gateway = tokio::spawn(gateway);
-    let service = Service::new(routes, tls, &http);
+    let service = Service::new(routes, hot, tls, &http);
     let stop = async {
         stop.await;
         // Both let what is under way end, at the same time.

@@ -1,8 +1,8 @@
 //! `cdn_info`: where content is, with which CA and which certificate.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use axum::body::Bytes;
+use axum::{body::Bytes, http::HeaderValue};
 use portolan_domain::{
     digest::Sha256Digest,
     trust::{CaStatus, Certificate, TrustAnchors},
@@ -26,27 +26,38 @@ pub struct EdgeFacts {
     pub cdn_host: Option<String>,
     /// The CA to trust there.
     pub ca_sha256: Option<String>,
-    /// SHA-256 of the certificate to show there.
-    pub credential_id: Option<String>,
     /// Where in the text of certificate and key the key begins.
     pub key_at: usize,
+    /// Where the certificate ends there: a newline may be between the two.
+    certificate_end: usize,
+    /// See [`EdgeFacts::credential_id`].
+    credential_id: OnceLock<String>,
 }
 
 impl EdgeFacts {
     fn of(info: &CdnInfo) -> Self {
         let certificate = info.upstream_certificate.as_ref();
-        let credential_id = certificate.map(|own| {
-            let read = Certificate::from_pem(own.cert.as_bytes()).map(|own| own.sha256());
-            read.unwrap_or_else(|_| Sha256Digest::of(own.cert.as_bytes()))
-        });
         let url = Url::parse(&info.cdn_url).ok();
         Self {
             cdn_url: info.cdn_url.clone(),
             cdn_host: url.and_then(|url| url.host_str().map(str::to_owned)),
             ca_sha256: info.ca_certificate.sha256.clone(),
-            credential_id: credential_id.map(|digest| digest.to_string()),
             key_at: certificate.map_or(0, |own| own.cert.len() + own.newline().len()),
+            certificate_end: certificate.map_or(0, |own| own.cert.len()),
+            credential_id: OnceLock::new(),
         }
+    }
+
+    /// SHA-256 of the certificate to show there, which is in this text. It is read once somebody wants to know:
+    /// that takes longer than all the rest of an answer.
+    #[must_use]
+    pub fn credential_id(&self, text: &[u8]) -> &str {
+        self.credential_id.get_or_init(|| {
+            let certificate = text.get(..self.certificate_end).unwrap_or(text);
+            let read = Certificate::from_pem(certificate).map(|own| own.sha256());
+            let digest = read.unwrap_or_else(|_| Sha256Digest::of(certificate));
+            digest.to_string()
+        })
     }
 }
 
@@ -246,6 +257,12 @@ pub fn recorded_ca(ca: Option<&RecordedCa>, anchors: &TrustAnchors) -> CaCertifi
     }
 }
 
+/// A strong entity tag (RFC 9110, 8.8.3) of hexadecimal digits.
+fn etag(digits: &str) -> HeaderValue {
+    // Digits and quotes are what a header may hold.
+    HeaderValue::from_str(&format!("\"{digits}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
 /// Writes an answer once, for all who ask.
 #[must_use]
 pub fn finish_answer(
@@ -278,7 +295,7 @@ pub fn finish_answer(
     Finished {
         owner: found.owner.clone(),
         edge: EdgeFacts::of(&info),
-        etag: format!("\"{}\"", &digest[..32]),
+        etag: etag(&digest[..32]),
         json,
         text: certificate.map(UpstreamCertificate::text),
         signer: OwnerSigner::of(found).map(Arc::new),

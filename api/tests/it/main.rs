@@ -59,6 +59,7 @@ mod outage;
 mod owner_cdns;
 mod owners;
 mod problems;
+mod read_path;
 mod receiver;
 mod ref_tokens;
 mod ref_tokens_asked;

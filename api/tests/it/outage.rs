@@ -22,6 +22,8 @@ use super::{
 pub struct Link {
     address: String,
     pub open: watch::Sender<bool>,
+    /// Nothing goes through, and nothing is closed.
+    pub frozen: watch::Sender<bool>,
     tried: Arc<AtomicBool>,
 }
 
@@ -30,11 +32,13 @@ impl Link {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (open, is_open) = watch::channel(true);
+        let (frozen, is_frozen) = watch::channel(false);
         let tried = Arc::new(AtomicBool::new(false));
         let seen = tried.clone();
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 let (target, mut is_open) = (target.clone(), is_open.clone());
+                let is_frozen = is_frozen.clone();
                 if !*is_open.borrow() {
                     // Accepted and closed at once: the database is not there.
                     seen.store(true, Ordering::SeqCst);
@@ -43,7 +47,7 @@ impl Link {
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect(target).await.unwrap();
                     tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        () = while_thawed(copy_bidirectional(&mut near, &mut far), is_frozen) => {}
                         _ = is_open.wait_for(|open| !open) => {}
                     }
                 });
@@ -52,7 +56,22 @@ impl Link {
         Self {
             address,
             open,
+            frozen,
             tried,
+        }
+    }
+}
+
+/// Goes on with something but for the time that it is frozen.
+async fn while_thawed<T>(what: impl Future<Output = T>, mut frozen: watch::Receiver<bool>) {
+    let mut what = std::pin::pin!(what);
+    loop {
+        if frozen.wait_for(|frozen| !frozen).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            _ = &mut what => return,
+            _ = frozen.wait_for(|frozen| *frozen) => {}
         }
     }
 }
@@ -64,10 +83,7 @@ pub async fn linked() -> (TestApp, Link) {
     let (before, rest) = url.split_once('@').unwrap();
     let (target, name) = rest.split_once('/').unwrap();
     let link = Link::to(target.to_owned()).await;
-    let settings = DatabaseSettings {
-        url: format!("{before}@{}/{name}", link.address),
-        pool_size: 5,
-    };
+    let settings = DatabaseSettings::of_url(format!("{before}@{}/{name}", link.address), 5);
     let master = MasterKey::read(&database.folder.path().join("master.key")).unwrap();
     let store = Store::connect(&settings, master).await.unwrap();
     let app = TestApp::start_on(store, database, |_| {}).await;

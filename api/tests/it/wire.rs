@@ -151,7 +151,10 @@ fn routes(
         .route("/test/large", get(async || vec![b'x'; LARGE]))
         .route("/test/presented", get(show_presented))
         .merge(limited)
-        .layer(middleware::from_fn(finish))
+        .layer(middleware::from_fn_with_state(
+            state.metrics.http().clone(),
+            finish,
+        ))
         .with_state(state.clone())
 }
 

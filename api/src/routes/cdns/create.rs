@@ -88,6 +88,5 @@ pub async fn create_cdn(
         signing: new.signing.map(NewSigning::parse).transpose()?,
     };
     let created = state.store.create_cdn(&new, &caller.by).await?;
-    state.cache.changed_all();
     Ok(dialect.json(created.into()))
 }

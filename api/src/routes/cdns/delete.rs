@@ -30,8 +30,6 @@ pub async fn delete_cdn(
     Path(path): Path<CdnPath>,
 ) -> Result<StatusCode, Problem> {
     // Its certificate may count for owners that never named it, by its URL.
-    if state.store.delete_cdn(&path.label, &caller.by).await? {
-        state.cache.changed_all();
-    }
+    state.store.delete_cdn(&path.label, &caller.by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -113,6 +113,5 @@ pub async fn update_cdn(
     };
     let changed = state.store.update_cdn(&path.label, &change, &caller.by);
     let changed = changed.await?;
-    state.cache.changed_all();
     Ok(dialect.json(changed.into()))
 }

@@ -91,7 +91,10 @@ pub async fn get_edge_cdn_info(
     tell(&found.answer, response.headers_mut());
     if query.credentials == Some(Credentials::Header) {
         add_credential(&found.answer, response.headers_mut());
-        state.audit.key_material_read(&caller.by, owner);
+        let by = &caller.by;
+        state
+            .audit
+            .key_material_read((by.kind, &by.name), owner, by.at);
     }
     if found.stale {
         let warning = HeaderValue::from_static(r#"110 portolan "Response is Stale""#);
@@ -163,11 +166,12 @@ fn unknown() -> Problem {
 
 fn tell(answer: &Finished, headers: &mut HeaderMap) {
     let facts = &answer.edge;
+    let credential = answer.text.as_ref().map(|text| facts.credential_id(text));
     for (name, value) in [
-        ("x-cdn-url", Some(&facts.cdn_url)),
-        ("x-cdn-host", facts.cdn_host.as_ref()),
-        ("x-cdn-ca-sha256", facts.ca_sha256.as_ref()),
-        ("x-cdn-credential-id", facts.credential_id.as_ref()),
+        ("x-cdn-url", Some(facts.cdn_url.as_str())),
+        ("x-cdn-host", facts.cdn_host.as_deref()),
+        ("x-cdn-ca-sha256", facts.ca_sha256.as_deref()),
+        ("x-cdn-credential-id", credential),
     ] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(HeaderName::from_static(name), value);

@@ -83,7 +83,8 @@ async fn run(
     let by = Actor { at, ..by };
     let (file, _held) = body.into_parts();
     let counts = register(&state.store, owner, file, replace, &by).await?;
-    state.cache.changed(owner);
+    // Where nothing changed, another node may have done it: what is asked next is no older.
+    state.store.changes().owner_changed(owner);
     tracing::info!(%owner, ?counts, "a batch of entitlements was registered");
     Ok(counts)
 }

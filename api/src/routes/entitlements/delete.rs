@@ -43,9 +43,8 @@ pub async fn delete_entitlement(
         .store
         .revoke_entitlement(&found.owner, &id, &caller.by);
     match revoked.await {
-        Ok(_) => state.cache.changed(&found.owner),
-        // It went with its owner.
-        Err(StorageError::NotFound { .. }) => {}
+        // It may have gone with its owner.
+        Ok(_) | Err(StorageError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     Ok(StatusCode::NO_CONTENT)

@@ -10,7 +10,7 @@ use portolan_storage::StorageError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::path::{mark_stale, send};
+use super::path::{mark_stale, send_info};
 use crate::{
     auth::Caller,
     cache::Cached,
@@ -44,8 +44,7 @@ impl InfoQuery {
         state: &AppState,
     ) -> Result<Response, Problem> {
         let Some(path) = &self.path else {
-            let body = found.answer.json.clone();
-            return Ok(send(found, "application/json", body, headers));
+            return Ok(send_info(found, headers));
         };
         let signed = sign(found, parse_path("path", path)?, state).await?;
         if signed.signed_url.is_some() {

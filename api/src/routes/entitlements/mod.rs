@@ -13,6 +13,7 @@ mod upstream_cert;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use self::path::send_info;
 use crate::state::AppState;
 
 /// The routes.

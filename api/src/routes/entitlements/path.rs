@@ -76,20 +76,32 @@ pub fn unknown() -> Problem {
     )
 }
 
+/// Sends `cdn_info` as it is in memory.
+#[must_use]
+pub fn send_info(found: &Cached, headers: &HeaderMap) -> Response {
+    send(
+        found,
+        "application/json",
+        found.answer.json.clone(),
+        headers,
+    )
+}
+
 /// Sends a body with its entity tag (RFC 9110), or 304 to whoever has it already. It holds a private
 /// key: a shared cache never keeps it, a client's own for a minute at most.
 pub fn send(found: &Cached, kind: &'static str, body: Bytes, headers: &HeaderMap) -> Response {
     let etag = &found.answer.etag;
-    let mut response = if etag::is_known(headers, etag) {
+    let is_known = etag
+        .to_str()
+        .is_ok_and(|etag| etag::is_known(headers, etag));
+    let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
         (kind, Body::from(body)).into_response()
     };
     let answered = response.headers_mut();
-    if let Ok(etag) = HeaderValue::from_str(etag) {
-        answered.insert(header::ETAG, etag);
-    }
+    answered.insert(header::ETAG, etag.clone());
     let keep = HeaderValue::from_static("private, max-age=60");
     answered.insert(header::CACHE_CONTROL, keep);
     answered.insert(header::VARY, HeaderValue::from_static("Authorization"));
@@ -116,6 +128,9 @@ pub fn count_read(
 ) {
     if response.status() == StatusCode::OK && *method != Method::HEAD {
         let owner = &found.answer.owner;
-        state.audit.key_material_read(&caller.by, owner);
+        let by = &caller.by;
+        state
+            .audit
+            .key_material_read((by.kind, &by.name), owner, by.at);
     }
 }

@@ -81,6 +81,5 @@ pub async fn update_entitlement(
         .store
         .register_entitlement(&owner, &registration, &caller.by)
         .await?;
-    state.cache.changed(&owner);
     Ok(Json(Entitlement::of(stored, state.clock.now())))
 }

@@ -79,7 +79,9 @@ pub async fn create_export(
     let new = new.map(|Json(new)| new).unwrap_or_default();
     let options = new.options(&state, caller.by.clone())?;
     let export = state.exporter.export(&owner, options).await?;
-    state.audit.key_material_read(&caller.by, &owner);
+    let by = &caller.by;
+    let audit = &state.audit;
+    audit.key_material_read((by.kind, &by.name), &owner, by.at);
     // An owner's key has no character that a header or a file name would mind.
     let disposition = format!("attachment; filename=\"export-{owner}.zip\"");
     let headers = [

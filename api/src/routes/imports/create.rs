@@ -80,13 +80,10 @@ async fn run(
     let dry_run = options.dry_run;
     if let Some(same) = on_same.skipped(&state.store, owner, upload.sha256).await? {
         // It may have been another node's: what is asked next is no older.
-        state.cache.changed(owner);
+        state.store.changes().owner_changed(owner);
         return Ok(ImportRecord::unchanged(same, dry_run));
     }
     let record = state.importer.import(owner, upload, options).await?;
-    if !dry_run {
-        state.cache.changed(owner);
-    }
     let mut record = ImportRecord::from(record);
     record.dry_run = dry_run;
     Ok(record)

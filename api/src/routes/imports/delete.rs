@@ -40,7 +40,6 @@ pub async fn delete_import(
     let undo = async move {
         let _held = turn;
         let record = state.store.undo_import(&owner, &caller.by).await?;
-        state.cache.changed(&owner);
         let counts = record.counts;
         tracing::info!(%owner, ?counts, "an import was undone");
         Ok::<_, Problem>(record)

@@ -60,7 +60,6 @@ pub async fn create_import_restore(
         let _held = (place, turn);
         let (importer, import) = (&state.importer, path.import_id);
         let record = importer.restore(&owner, import, caller.by).await?;
-        state.cache.changed(&owner);
         Ok::<_, Problem>(ImportRecord::from(record))
     };
     let running = tokio::spawn(restore.in_current_span());

@@ -31,6 +31,5 @@ pub async fn delete_owner_cdn(
     let owner = path.owner_key;
     caller.check_owner(&owner)?;
     state.store.reset_owner_cdn(&owner, &caller.by).await?;
-    state.cache.changed(&owner);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -69,6 +69,5 @@ pub async fn update_owner_cdn(
     };
     let set = state.store.set_owner_cdn(&owner, &setting, &caller.by);
     set.await?;
-    state.cache.changed(&owner);
     Ok(Json(state.store.owner_cdn(&owner).await?.into()))
 }

@@ -31,7 +31,6 @@ pub async fn delete_owner(
 ) -> Result<StatusCode, Problem> {
     match state.store.delete_owner(&path.owner_key, &caller.by).await {
         Ok(()) => {
-            state.cache.changed(&path.owner_key);
             // Its repositories went with it.
             state.edges.changed();
         }
