@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check e2e fmt openapi fuzz clean-cache
+.PHONY: help demo test check e2e bench fmt openapi fuzz clean-cache
 
 help: ## Show this
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -23,11 +23,16 @@ check: ## Format, lints, layers, OpenAPI drift, dependencies
 	$(CARGO) test --quiet -p portolan-openapi
 	scripts/check-dependencies
 
-e2e: ## Use deploy/ with the real programs, clients generated from openapi.json, and look for answers that it does not describe
+e2e: ## Faults of the database, deploy/ with the real programs, clients generated from openapi.json, and look for answers that it does not describe
 	$(CARGO) build --quiet -p portolan
+	PORTOLAN=$(CURDIR)/target/debug/portolan deploy/faults/run
 	PORTOLAN=$(CURDIR)/target/debug/portolan deploy/e2e/run
 	PORTOLAN=$(CURDIR)/target/debug/portolan openapi/e2e/run
 	PORTOLAN=$(CURDIR)/target/debug/portolan openapi/e2e/conformance/run
+
+bench: ## Measure the service beside the least that could do the same: docs/performance.md
+	$(CARGO) build --quiet --release -p portolan -p portolan-bench
+	PORTOLAN=$(CURDIR)/target/release/portolan REFERENCE=$(CURDIR)/target/release/reference bench/run $(TABLES)
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
