@@ -9,7 +9,7 @@ use time::Duration;
 use super::{
     expirations::ending,
     manifests::{CA, signed_by},
-    support::{TestApp, now},
+    support::{TestApp, eventually, now},
 };
 
 /// The samples of a text in Prometheus' format: name and labels as written, and the value.
@@ -70,7 +70,8 @@ both_engines! {
         assert_eq!(end("", "CA"), at(365));
         let version = format!("portolan_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
         assert_eq!(samples.get(&version), Some(&1.0));
-        assert_eq!(samples.len(), 5, "{}", answer.text);
+        let ends = samples.keys().filter(|name| name.starts_with("portolan_certificate"));
+        assert_eq!(ends.count(), 4, "{}", answer.text);
 
         let request = app.request(Method::GET, "/metrics").bearer_auth(&app.admin);
         let request = request.header("accept", "application/openmetrics-text;version=1.0.0,*/*;q=0.1");
@@ -108,9 +109,46 @@ both_engines! {
     async fn while_the_database_is_away_the_last_figures_stay(database: TestDatabase) {
         let app = app_with_imports(database).await;
         let url = format!("http://{}/metrics", app.state.metrics.address().unwrap());
+        let ends = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| line.starts_with("portolan_certificate"));
+            lines.map(str::to_owned).collect()
+        };
         let before = app.send(app.client.get(&url)).await.text;
         app.state.store.clone().close().await.unwrap();
         let after = app.send(app.client.get(&url)).await;
-        assert_eq!((after.status.as_u16(), after.text), (200, before));
+        assert_eq!((after.status.as_u16(), ends(&after.text)), (200, ends(&before)));
+        assert_eq!(ends(&before).len(), 4, "{before}");
+    }
+
+    async fn requests_are_counted_by_route_whichever_way_they_went(database: TestDatabase) {
+        let app = app_with_imports(database).await;
+        let route = "/entitlements/{entitlement_id}/cdn_info";
+        for _ in 0..3 {
+            assert_eq!(app.get("/entitlements/a/cdn_info").await.status, 200);
+        }
+        eventually("memory answers", async || {
+            assert_eq!(app.get("/entitlements/a/cdn_info").await.status, 200);
+            app.state.cache.figures().hits > 0
+        })
+        .await;
+        let asked = app.send(app.request(Method::GET, "/entitlements/a/cdn_info")).await;
+        assert_eq!(asked.status, 401);
+        let odd = Method::from_bytes(b"BREW").unwrap();
+        assert_eq!(app.send(app.request(odd, "/nowhere-at-all")).await.status, 404);
+        let text = app.get("/metrics").await.text;
+        let samples = samples(&text);
+        let count = |route: &str, method: &str, status: u16| {
+            let labels = format!("route=\"{route}\",method=\"{method}\",status=\"{status}\"");
+            samples.get(&format!("portolan_http_requests_total{{{labels}}}")).copied()
+        };
+        assert!(count(route, "GET", 200).unwrap() >= 4.0, "{text}");
+        assert_eq!(count(route, "GET", 401), Some(1.0), "{text}");
+        assert_eq!(count("", "OTHER", 404), Some(1.0), "{text}");
+        let of_route = format!("portolan_http_request_duration_seconds_count{{route=\"{route}\"}}");
+        let answered = count(route, "GET", 200).unwrap() + 1.0;
+        assert!((samples[&of_route] - answered).abs() < 0.5, "{text}");
+        assert!(samples["portolan_cache_requests_total{result=\"hit\"}"] > 0.0);
+        assert!(samples["portolan_feed_silent_seconds"] < 10.0);
+        assert!(!text.contains("nowhere-at-all"), "a path is no label: {text}");
     }
 }
