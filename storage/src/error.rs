@@ -132,6 +132,26 @@ impl StorageError {
 }
 
 impl StorageError {
+    /// Whether a connection broke that seemed to be there, rather than that there is none to be had.
+    pub(crate) fn is_dead_connection(&self) -> bool {
+        let Self::Unavailable(
+            DbErr::Conn(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)),
+        ) = self
+        else {
+            return false;
+        };
+        match &**error {
+            SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::Protocol(_) => true,
+            // PostgreSQL's word as it ends a connection: a connection's own failure, or its shutdown.
+            SqlxError::Database(error) => error
+                .code()
+                .is_some_and(|code| code.starts_with("08") || code.starts_with("57P0")),
+            _ => false,
+        }
+    }
+
     /// What became of a transaction whose commit failed.
     pub(crate) fn of_commit(error: DbErr) -> Self {
         if is_unavailable(&error) {

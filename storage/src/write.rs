@@ -59,11 +59,25 @@ impl Store {
             }
         };
         Ok(WriteTransaction {
-            inner: begin_write(&self.database).await?,
+            inner: self.begin_again().await?,
             store: self.clone(),
             told: Mutex::default(),
             _turn: turn,
         })
+    }
+}
+
+impl Store {
+    /// Begins on a connection that lives: after an outage those in the pool are dead, and each is found out by
+    /// whoever takes it. Nothing has been done by then that could be done twice.
+    async fn begin_again(&self) -> Result<DatabaseTransaction> {
+        for _ in 0..self.settings.pool_size {
+            match begin_write(&self.database).await {
+                Err(error) if error.is_dead_connection() => {}
+                begun => return begun,
+            }
+        }
+        begin_write(&self.database).await
     }
 }
 
