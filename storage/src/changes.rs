@@ -51,12 +51,12 @@ impl Changes {
     /// Whether what was asked for at `position` is as new as the owner's last change.
     #[must_use]
     pub fn covers(&self, owner: &OwnerKey, position: u64) -> bool {
-        if !self.covers_all(position) {
-            return false;
-        }
         let last = self.0.last.read().unwrap_or_else(PoisonError::into_inner);
-        last.get(owner)
-            .is_none_or(|change| position >= change.position)
+        // With the owners in hand: where they were forgotten, everything has changed.
+        self.covers_all(position)
+            && last
+                .get(owner)
+                .is_none_or(|change| position >= change.position)
     }
 
     /// Whether nothing has happened since that may concern every owner.
@@ -72,7 +72,7 @@ impl Changes {
         position >= self.0.last_unsure.load(Ordering::SeqCst)
     }
 
-    /// Whether the owner has changed in this time: then a replica may not know of it yet.
+    /// Whether the owner has changed in this time, or may have: then a replica may not know of it yet.
     #[must_use]
     pub fn changed_within(&self, owner: &OwnerKey, time: Duration) -> bool {
         let all = *self.0.all_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,13 +100,14 @@ impl Changes {
 
     /// Anything may have changed.
     pub fn all_changed(&self) {
-        *self.0.all_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.note_all();
         let position = self.next();
         self.0.last_of_all.fetch_max(position, Ordering::SeqCst);
     }
 
-    /// Changes may have been missed.
+    /// Changes may have been missed: a replica may not know of them yet, either.
     pub fn unsure(&self) {
+        self.note_all();
         let position = self.next();
         self.0.last_unsure.fetch_max(position, Ordering::SeqCst);
     }
@@ -130,6 +131,10 @@ impl Changes {
     pub(crate) fn forget_made(&self, to: i64) {
         let mut own = self.own();
         *own = own.split_off(&(to + 1));
+    }
+
+    fn note_all(&self) {
+        *self.0.all_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     fn own(&self) -> std::sync::MutexGuard<'_, BTreeSet<i64>> {

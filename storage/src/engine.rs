@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr,
+    ConnectOptions, DbBackend, DbErr,
     sqlx::{
         Connection,
         postgres::{PgConnectOptions, PgPool, PgPoolOptions},
@@ -11,7 +11,10 @@ use sea_orm::{
     },
 };
 
-use crate::error::{Result, StorageError, is_locked, lost};
+use crate::{
+    database::Database,
+    error::{Result, StorageError, is_locked, lost},
+};
 
 /// Where the database is.
 #[derive(Debug, Clone)]
@@ -81,27 +84,34 @@ impl DatabaseSettings {
     pub(crate) fn direct(&self) -> &str {
         self.direct_url.as_deref().unwrap_or(&self.url)
     }
+
+    /// Whether `url`, and `read_url`, lead to a pooler.
+    fn is_pooled(&self) -> bool {
+        self.direct_url.is_some()
+    }
 }
 
-pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection> {
+pub(crate) async fn connect(settings: &DatabaseSettings) -> Result<Database> {
     if Engine::of_url(&settings.url) == Some(Engine::Sqlite) {
         make_private(&settings.url)?;
     }
     let options = options(settings);
     for _ in 0..LOCKED_TRIES {
-        match Database::connect(options.clone()).await {
+        match sea_orm::Database::connect(options.clone()).await {
             Err(error) if is_locked(&error) => tokio::time::sleep(LOCKED_PAUSE).await,
-            other => return Ok(other?),
+            other => return Ok(Database::new(other?, settings.is_pooled())),
         }
     }
-    Ok(Database::connect(options).await?)
+    let connection = sea_orm::Database::connect(options).await?;
+    Ok(Database::new(connection, settings.is_pooled()))
 }
 
 /// As [`connect`], but that no connection is made before one is needed.
-pub(crate) async fn connect_lazily(settings: &DatabaseSettings) -> Result<DatabaseConnection> {
+pub(crate) async fn connect_lazily(settings: &DatabaseSettings) -> Result<Database> {
     let mut options = options(settings);
     options.connect_lazy(true);
-    Ok(Database::connect(options).await?)
+    let connection = sea_orm::Database::connect(options).await?;
+    Ok(Database::new(connection, settings.is_pooled()))
 }
 
 fn options(settings: &DatabaseSettings) -> ConnectOptions {
@@ -124,7 +134,11 @@ fn options(settings: &DatabaseSettings) -> ConnectOptions {
                 })
             })
         })
-        .map_sqlx_postgres_opts(postgres);
+        .map_sqlx_postgres_opts(if settings.is_pooled() {
+            pooled
+        } else {
+            postgres
+        });
     options
 }
 
@@ -175,4 +189,11 @@ pub(crate) async fn listening_pool(settings: &DatabaseSettings) -> Result<PgPool
 
 fn postgres(options: PgConnectOptions) -> PgConnectOptions {
     options.application_name("portolan")
+}
+
+/// Behind a pooler no statement lasts, nor is a setting sent that poolers refuse by default.
+fn pooled(options: PgConnectOptions) -> PgConnectOptions {
+    postgres(options)
+        .statement_cache_capacity(0)
+        .extra_float_digits(None)
 }

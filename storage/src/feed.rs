@@ -95,7 +95,10 @@ impl Feed {
             Link::Sqlite(counting) => counting.beat(&self.changes).await?,
         };
         let cdns = Some(generations.cdns);
-        if self.cdns.is_some() && self.cdns != cdns {
+        if self.cdns.is_none() {
+            // What was counted before this first look was told by nobody: what was asked for meanwhile may be old.
+            self.changes.unsure();
+        } else if self.cdns != cdns {
             self.changes.all_changed();
         }
         self.cdns = cdns;

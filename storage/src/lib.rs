@@ -24,6 +24,7 @@ mod cdns;
 mod changes;
 mod copy;
 mod credentials;
+mod database;
 mod downstream;
 mod engine;
 mod entity;
@@ -64,7 +65,7 @@ pub use audit::{
     Actor, AuditFault, AuditFilter, AuditReport, AuditRow, Event, FaultKind, Outcome, PrincipalKind,
 };
 pub use batch::{BatchCounts, BatchLine, LineRefusal};
-pub use cdn_info::{EntitlementAnswer, StoredCertificate};
+pub use cdn_info::{EntitlementAnswer, OwnerAnswer, StoredCertificate};
 pub use cdn_signing::{CdnSigner, CdnSigning, SigningChange};
 pub use cdns::{Cdn, CdnChange, NewCdn};
 pub use changes::Changes;

@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{
+    database::Database,
     engine::{self, DatabaseSettings},
     error::Result,
 };
@@ -23,7 +24,7 @@ pub(crate) const SETTLING: Duration = Duration::from_secs(2);
 /// The replica; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Replica {
-    database: DatabaseConnection,
+    database: Database,
     near: Arc<RwLock<Option<Instant>>>,
 }
 
@@ -33,7 +34,10 @@ impl Replica {
         let Some(url) = &settings.read_url else {
             return Ok(None);
         };
-        let settings = DatabaseSettings::of_url(url, settings.pool_size);
+        let settings = DatabaseSettings {
+            url: url.clone(),
+            ..settings.clone()
+        };
         Ok(Some(Self {
             database: engine::connect_lazily(&settings).await?,
             near: Arc::default(),
@@ -41,7 +45,7 @@ impl Replica {
     }
 
     /// Its connections, while it is near.
-    pub fn near(&self) -> Option<&DatabaseConnection> {
+    pub fn near(&self) -> Option<&Database> {
         let near = *self.near.read().unwrap_or_else(PoisonError::into_inner);
         near.is_some_and(|at| at.elapsed() < BELIEVED)
             .then_some(&self.database)

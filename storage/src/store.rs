@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 use portolan_domain::ids::OwnerKey;
 use portolan_migrations::{Migrator, MigratorTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
-    QueryFilter,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
 };
 use tokio::sync::Semaphore;
 
 use crate::{
+    cdn_info::KnownOwners,
     changes::Changes,
+    database::Database,
     engine::{self, DatabaseSettings, Engine},
     entity::owners,
     error::{Result, StorageError},
@@ -25,7 +26,7 @@ use crate::{
 /// What Portolan remembers.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) database: DatabaseConnection,
+    pub(crate) database: Database,
     pub(crate) replica: Option<Replica>,
     pub(crate) settings: DatabaseSettings,
     pub(crate) master: MasterKey,
@@ -39,6 +40,8 @@ pub struct Store {
     pub(crate) outbox: OutboxEvents,
     /// What this process knows of changes.
     pub(crate) changes: Changes,
+    /// What answers of an owner have in common.
+    pub(crate) known: KnownOwners,
 }
 
 /// Connections of a pool.
@@ -89,6 +92,7 @@ impl Store {
             instance: Arc::default(),
             outbox: OutboxEvents::default(),
             changes: Changes::default(),
+            known: KnownOwners::default(),
         })
     }
 
@@ -131,17 +135,7 @@ impl Store {
     /// The connections of the pool at the moment.
     #[must_use]
     pub fn connections(&self) -> Connections {
-        let (open, idle) = if self.engine() == Engine::Postgres {
-            let pool = self.database.get_postgres_connection_pool();
-            (pool.size(), pool.num_idle())
-        } else {
-            let pool = self.database.get_sqlite_connection_pool();
-            (pool.size(), pool.num_idle())
-        };
-        Connections {
-            open,
-            idle: u32::try_from(idle).unwrap_or(open),
-        }
+        self.database.connections()
     }
 
     /// Which engine this is.
@@ -194,7 +188,7 @@ pub(crate) async fn owner_key(
 }
 
 /// Brings the schema up to this version, under a lock: one node migrates while others wait.
-pub(crate) async fn migrate_schema(database: &DatabaseConnection) -> Result<()> {
+pub(crate) async fn migrate_schema(database: &Database) -> Result<()> {
     let transaction = begin_write(database).await?;
     lock_migrations(&transaction).await?;
     Migrator::up(&transaction, None).await?;

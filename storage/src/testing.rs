@@ -86,7 +86,8 @@ async fn template() -> &'static str {
                 .execute_unprepared(&create)
                 .await
                 .expect("a template");
-            let template = Database::connect(with_name(&url, &name))
+            let template = DatabaseSettings::of_url(with_name(&url, &name), 1);
+            let template = crate::engine::connect(&template)
                 .await
                 .expect("the template");
             crate::store::migrate_schema(&template)

@@ -9,14 +9,15 @@ use std::{
 
 use portolan_domain::ids::OwnerKey;
 use sea_orm::{
-    AccessMode, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, IsolationLevel,
-    QueryFilter, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IsolationLevel,
+    QueryFilter, SqliteTransactionMode, TransactionOptions,
     sea_query::{Expr, ExprTrait},
 };
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     audit::{self, Event},
+    database::Database,
     engine::Engine,
     entity::owners,
     error::{Result, StorageError},
@@ -155,10 +156,10 @@ impl Told {
         if self.owners.is_empty() && !self.everyone {
             return;
         }
-        if self.everyone || !committed {
-            // A commit whose end is not known may yet come to be.
+        if self.everyone {
             store.changes.all_changed();
         }
+        // A commit whose end is not known may yet come to be: then the feed tells it.
         for owner in &self.owners {
             store.changes.owner_changed(owner);
         }
@@ -175,7 +176,7 @@ impl Deref for WriteTransaction {
     }
 }
 
-pub(crate) async fn begin_write(database: &DatabaseConnection) -> Result<DatabaseTransaction> {
+pub(crate) async fn begin_write(database: &Database) -> Result<DatabaseTransaction> {
     let postgres = Engine::of(database.get_database_backend()) == Engine::Postgres;
     let options = TransactionOptions {
         isolation_level: postgres.then_some(IsolationLevel::ReadCommitted),

@@ -1,5 +1,7 @@
 //! One X.509 certificate (RFC 5280) and the facts that decisions rest on.
 
+use std::sync::OnceLock;
+
 use openssl::x509::X509KeyUsage;
 use openssl::{
     asn1::{Asn1Time, Asn1TimeRef},
@@ -44,6 +46,7 @@ pub struct Certificate {
     spki_sha256: Sha256Digest,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
+    pem: OnceLock<String>,
 }
 
 impl Certificate {
@@ -101,6 +104,7 @@ impl Certificate {
             not_before: instant(x509.not_before()).map_err(part("notBefore"))?,
             not_after: instant(x509.not_after()).map_err(part("notAfter"))?,
             x509,
+            pem: OnceLock::new(),
         })
     }
 
@@ -128,16 +132,18 @@ impl Certificate {
         self.not_after
     }
 
-    /// The certificate as one PEM block.
+    /// The certificate as one PEM block, written once.
     ///
     /// # Errors
     /// [`CertificateError`] where OpenSSL cannot write it.
     pub fn to_pem(&self) -> Result<String, CertificateError> {
-        let pem = self
-            .x509
-            .to_pem()
-            .map_err(|_| CertificateError::Part("PEM form"))?;
-        String::from_utf8(pem).map_err(|_| CertificateError::Part("PEM form"))
+        if let Some(written) = self.pem.get() {
+            return Ok(written.clone());
+        }
+        let part = || CertificateError::Part("PEM form");
+        let pem = self.x509.to_pem().map_err(|_| part())?;
+        let pem = String::from_utf8(pem).map_err(|_| part())?;
+        Ok(self.pem.get_or_init(|| pem).clone())
     }
 
     /// The certificate in DER.

@@ -10,8 +10,7 @@ use portolan_domain::signed_url::{
     UrlSigner,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, Set,
-    sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict,
 };
 
 pub(crate) use self::rows::signings;
@@ -19,6 +18,7 @@ use self::rows::{allow, allows, opened, place};
 use crate::{
     audit::{Actor, Event},
     cdns::Cdn,
+    database::Database,
     entity::{cdns, owners, signing_allows, signing_profiles},
     error::{Result, StorageError},
     seal::SealingKey,
@@ -86,7 +86,7 @@ impl Store {
     /// What signs URLs for one owner at the CDN of this profile; nothing where it may have none.
     pub(crate) async fn owner_signer(
         &self,
-        database: &DatabaseConnection,
+        database: &Database,
         (owner, key): (i64, &str),
         row: &signing_profiles::Model,
     ) -> Result<Option<CdnSigner>> {

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use portolan_migrations::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::SqliteConnectOptions,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, sqlx::sqlite::SqliteConnectOptions,
 };
 use thiserror::Error;
 
 use crate::{
+    database::Database,
     engine::{self, DatabaseSettings, Engine},
     error::{Result, StorageError},
     store::lock_migrations,
@@ -85,7 +85,9 @@ pub async fn copy_database(
         return Err(CopyError::Engines);
     }
     let source = open_source(from).await?;
-    let target = engine::connect(to).await?;
+    // Rows by the million in one transaction are nothing for a pooler.
+    let target = DatabaseSettings::of_url(to.direct(), to.pool_size);
+    let target = engine::connect(&target).await?;
     let copied = copy(&source, &target).await;
     source.close().await?;
     target.close().await?;
@@ -93,7 +95,7 @@ pub async fn copy_database(
 }
 
 /// Connecting would make a file where there is none.
-async fn open_source(from: &DatabaseSettings) -> Result<DatabaseConnection, CopyError> {
+async fn open_source(from: &DatabaseSettings) -> Result<Database, CopyError> {
     let file = from.url.parse::<SqliteConnectOptions>().ok();
     let file = file.as_ref().map(SqliteConnectOptions::get_filename);
     if !file.is_some_and(Path::is_file) {
@@ -109,10 +111,7 @@ async fn open_source(from: &DatabaseSettings) -> Result<DatabaseConnection, Copy
     }
 }
 
-async fn copy(
-    source: &DatabaseConnection,
-    target: &DatabaseConnection,
-) -> Result<Vec<CopiedTable>, CopyError> {
+async fn copy(source: &Database, target: &Database) -> Result<Vec<CopiedTable>, CopyError> {
     // One moment of the source for all tables.
     let reading = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),

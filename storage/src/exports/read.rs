@@ -9,7 +9,7 @@ use portolan_domain::{
 };
 use sea_orm::{
     AccessMode, ColumnTrait, DatabaseTransaction, EntityTrait, IsolationLevel, PaginatorTrait,
-    QueryFilter, QueryOrder, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    QueryFilter, QueryOrder, SqliteTransactionMode, TransactionOptions,
 };
 
 use super::{

@@ -3,7 +3,7 @@
 use portolan_domain::gateway::{ChangedHolder, ChangedRepository, Changes, NumberSet};
 use sea_orm::{
     AccessMode, ColumnTrait, EntityTrait, IsolationLevel, QueryFilter, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    TransactionOptions,
 };
 
 use super::{HolderKind, corrupt, holders::pause};

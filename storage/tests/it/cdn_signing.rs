@@ -57,7 +57,7 @@ async fn change(
 /// The key that signs for acme where its content is, and below what.
 async fn of_acme(store: &Store) -> Option<(String, Vec<String>)> {
     let found = store.owner_answer(&id("acme"), NOW).await.unwrap();
-    let signer = found.signer?;
+    let signer = found.owner.signer.clone()?;
     let allow = signer.allow.iter().map(|allow| allow.prefix.to_string());
     Some((signer.profile.secret.expose().to_owned(), allow.collect()))
 }

@@ -97,7 +97,7 @@ both_engines! {
         case.import(store).await.unwrap();
         assert_eq!(now(&database).await, set, "the import's label is not beside the setting's URL");
         let answer = store.entitlement_answer(&id("e1"), NOW).await.unwrap().unwrap();
-        assert_eq!((answer.cdn.url, answer.cdn.label), (set.0.clone(), None));
+        assert_eq!((&answer.owner.cdn.url, answer.owner.cdn.label.as_deref()), (&set.0, None));
         let shown = store.upstream_consumer(&acme).await.unwrap().unwrap();
         assert_eq!(shown.cdn.url, set.0);
         // As an undo does: the setting is the owner's.

@@ -34,7 +34,7 @@ both_engines! {
         assert!(store.revoke_entitlement(&id("acme"), &id("d"), &by()).await.unwrap());
         register(&database, "other", "d", Source::Owner).await.unwrap();
         let answer = store.entitlement_answer(&id("d"), NOW).await.unwrap().unwrap();
-        assert_eq!(answer.owner.as_str(), "other");
+        assert_eq!(answer.owner.key.as_str(), "other");
     }
 
     async fn what_does_not_change_is_not_written(database: TestDatabase) {
