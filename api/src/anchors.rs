@@ -17,7 +17,7 @@ use portolan_storage::{StorageError, Store};
 
 use tokio::sync::Mutex;
 
-use crate::config::ImportConfig;
+use crate::{config::ImportConfig, patience::patiently};
 
 /// How often the directory and the database are looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -102,7 +102,8 @@ impl AnchorStore {
         let directory = self.directory().await;
         let mut files: Vec<CaFile> =
             directory.unwrap_or_else(|| of_source(AnchorSource::Directory).collect());
-        let stored = self.0.store.upstream_cas().await;
+        // A database that hangs must not keep the directory from counting.
+        let stored = patiently(self.0.store.upstream_cas(), false).await;
         let mut failure = None;
         match stored {
             Ok(stored) => files.extend(stored.into_iter().map(|ca| CaFile {

@@ -38,6 +38,7 @@ pub mod routes;
 pub mod server;
 pub mod signed_urls;
 pub mod state;
+pub mod telemetry;
 pub mod time_limit;
 pub mod tokens;
 mod turns;

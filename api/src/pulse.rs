@@ -40,6 +40,9 @@ pub struct Beat {
     pub generations: Generations,
     /// When it was asked: before the question, so that an answer is never taken for newer than it is.
     pub asked: Instant,
+    /// Which opening of the feed this is of, from 1. Between two of them the database may have been put back, and come
+    /// to the same numbers in another way.
+    pub opening: u64,
 }
 
 impl Pulse {
@@ -106,7 +109,7 @@ impl Pulse {
 
     /// Listens, until [`Pulse::stop`].
     pub async fn run(self, store: Store) {
-        let mut feed = None;
+        let (mut feed, mut opening) = (None, 0);
         let mut ticks = tokio::time::interval(BEAT);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -122,10 +125,16 @@ impl Pulse {
                     continue;
                 }
             }
+            opening += u64::from(feed.is_none());
             let asked = Instant::now();
             match timeout(PATIENCE, beat(&store, &mut feed)).await {
                 Ok(Ok(generations)) => {
-                    self.0.told.send_replace(Some(Beat { generations, asked }));
+                    let beat = Beat {
+                        generations,
+                        asked,
+                        opening,
+                    };
+                    self.0.told.send_replace(Some(beat));
                 }
                 // A connection in the middle of a question is of no use for the next one.
                 Ok(Err(_)) | Err(_) => feed = None,

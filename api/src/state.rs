@@ -18,7 +18,7 @@ use crate::{
     gateway::Gateway,
     import::Importer,
     jobs::Jobs,
-    metrics::{Metrics, Node},
+    metrics::{Metrics, Node, WorkFigures},
     pulse::Pulse,
     ref_tokens::Authority,
     tokens::{Revocations, Tokens},
@@ -95,11 +95,12 @@ impl AppState {
     pub fn new(store: Store, config: Config, clock: Clock) -> std::io::Result<Self> {
         let store = store.with_outbox(config.webhook.outbox());
         let anchors = AnchorStore::new(store.clone(), &config.import);
+        let work = WorkFigures::default();
         let importer = Importer::new(
             store.clone(),
             anchors.clone(),
             &config.import,
-            clock.clone(),
+            (clock.clone(), work.clone()),
         )?;
         let signing = SigningCas::new(store.clone(), clock.clone());
         let exporter = Exporter::new(
@@ -115,20 +116,20 @@ impl AppState {
             anchors.clone(),
             clock.clone(),
             pulse.clone(),
-            config.cache.entitlement_bytes,
+            &config.cache,
         );
-        let jobs = Jobs::new(&store, &importer, &clock, &config);
+        let jobs = Jobs::new(&store, &importer, &clock, (&config, &work));
         let tokens = Tokens::new(
             store.clone(),
             clock.clone(),
             (config.issuer(), config.gateway.kid_format),
-            Revocations::new(store.clone(), clock.clone()),
+            (Revocations::new(store.clone(), clock.clone()), work.clone()),
         );
         let gate = Gate::new(&config.access);
         let gateway = Gateway::new(&store, &config, &clock, (&tokens, &gate))?;
         let expirations = Expirations::new(store.clone(), anchors.clone());
         Ok(Self(Arc::new(Parts {
-            keyring: Keyring::new(store.clone(), pulse.clone()),
+            keyring: Keyring::new(store.clone(), pulse.clone(), config.cache.stale_if_error()),
             edges: Edges::new(store.clone(), pulse.clone()),
             pulse: pulse.clone(),
             gate,
@@ -147,6 +148,7 @@ impl AppState {
             metrics: Metrics::new(
                 expirations.clone(),
                 Node::new(cache.clone(), pulse.clone(), store.clone()),
+                &work,
             ),
             expirations,
             cache,

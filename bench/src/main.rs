@@ -1,14 +1,16 @@
 //! What `make bench` compares the service with: bare axum routes that do the least that could be done. One gives
 //! the bytes of a file, one reads a row by its primary key with `SeaORM`, one verifies a token and signs another.
 //!
-//! `reference ADDRESS FILE DATABASE_URL|- SECRET_FILE|-`; it prints the address it listens on.
+//! `reference ADDRESS FILE DATABASE_URL|- KEYS|-`; it prints the address it listens on. KEYS is a folder with `secret`
+//! (HS256) and private keys in PEM, `ES256` and `EdDSA`, each with its public key beside it, `.pub`. `GET
+//! /token/{alg}` gives a parent.
 
 #![expect(
     clippy::disallowed_types,
     reason = "this is axum alone, without what the service has around it"
 )]
 
-use std::{error::Error, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, error::Error, net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -56,19 +58,44 @@ mod entitlements {
 struct Reference {
     bytes: Bytes,
     database: Option<DatabaseConnection>,
-    keys: Option<Arc<Keys>>,
+    keys: Option<Arc<HashMap<&'static str, Keys>>>,
 }
 
 struct Keys {
+    algorithm: Algorithm,
     verify: DecodingKey,
     sign: EncodingKey,
+}
+
+impl Keys {
+    fn all(folder: &std::path::Path) -> Result<HashMap<&'static str, Self>, Box<dyn Error>> {
+        let read = |name: &str| std::fs::read(folder.join(name));
+        let (secret, elliptic) = (read("secret")?, (read("ES256")?, read("ES256.pub")?));
+        let edwards = (read("EdDSA")?, read("EdDSA.pub")?);
+        let hs256 = Self {
+            algorithm: Algorithm::HS256,
+            verify: DecodingKey::from_secret(&secret),
+            sign: EncodingKey::from_secret(&secret),
+        };
+        let es256 = Self {
+            algorithm: Algorithm::ES256,
+            verify: DecodingKey::from_ec_pem(&elliptic.1)?,
+            sign: EncodingKey::from_ec_pem(&elliptic.0)?,
+        };
+        let eddsa = Self {
+            algorithm: Algorithm::EdDSA,
+            verify: DecodingKey::from_ed_pem(&edwards.1)?,
+            sign: EncodingKey::from_ed_pem(&edwards.0)?,
+        };
+        Ok([("HS256", hs256), ("ES256", es256), ("EdDSA", eddsa)].into())
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, file, database, secret] = arguments.as_slice() else {
-        return Err("reference ADDRESS FILE DATABASE_URL|- SECRET_FILE|-".into());
+    let [address, file, database, keys] = arguments.as_slice() else {
+        return Err("reference ADDRESS FILE DATABASE_URL|- KEYS|-".into());
     };
     let reference = Reference {
         bytes: Bytes::from(std::fs::read(file)?),
@@ -83,21 +110,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 Some(Database::connect(options).await?)
             }
         },
-        keys: match secret.as_str() {
+        keys: match keys.as_str() {
             "-" => None,
-            file => {
-                let secret = std::fs::read(file)?;
-                Some(Arc::new(Keys {
-                    verify: DecodingKey::from_secret(&secret),
-                    sign: EncodingKey::from_secret(&secret),
-                }))
-            }
+            folder => Some(Arc::new(Keys::all(folder.as_ref())?)),
         },
     };
     let routes = Router::new()
         .route("/static", get(give))
         .route("/select/{id}", get(select))
-        .route("/token", post(token))
+        .route("/token/{alg}", post(token).get(parent))
         .with_state(reference);
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?).await?;
     #[expect(
@@ -132,16 +153,38 @@ async fn select(State(reference): State<Reference>, Path(id): Path<String>) -> R
     }
 }
 
-async fn token(State(reference): State<Reference>, headers: HeaderMap) -> Response {
+/// A token to be narrowed.
+async fn parent(State(reference): State<Reference>, Path(name): Path<String>) -> Response {
+    let claims = serde_json::json!({
+        "sub": "build", "scope": ["build", "upload", "publish"], "prefixes": ["org."], "name": "bench",
+        "exp": i64::from(u32::MAX),
+    });
+    let keys = reference
+        .keys
+        .as_ref()
+        .and_then(|all| all.get(name.as_str()));
+    let signed = keys
+        .and_then(|own| jsonwebtoken::encode(&Header::new(own.algorithm), &claims, &own.sign).ok());
+    signed.map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        IntoResponse::into_response,
+    )
+}
+
+async fn token(
+    State(reference): State<Reference>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let narrower = || {
-        let keys = reference.keys.as_ref()?;
+        let keys = reference.keys.as_ref()?.get(name.as_str())?;
         let parent = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let mut rules = Validation::new(Algorithm::HS256);
+        let mut rules = Validation::new(keys.algorithm);
         rules.validate_aud = false;
         let parent =
             jsonwebtoken::decode::<Value>(parent.strip_prefix("Bearer ")?, &keys.verify, &rules);
         let child = parent.ok()?.claims;
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &child, &keys.sign).ok()
+        jsonwebtoken::encode(&Header::new(keys.algorithm), &child, &keys.sign).ok()
     };
     narrower().map_or_else(
         || StatusCode::UNAUTHORIZED.into_response(),

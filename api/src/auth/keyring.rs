@@ -17,13 +17,11 @@ use tokio::{sync::OwnedMutexGuard, time::timeout};
 use uuid::Uuid;
 
 use crate::{
-    patience::{LONG, SHORT},
+    patience::{LONG, SHORT, patiently},
     pulse::Pulse,
     turns::Turns,
 };
 
-/// How long credentials go on while the database is away.
-const STALE: Duration = Duration::from_hours(24);
 /// Credentials in memory at most.
 const MOST: u64 = 10_000;
 /// Questions at once: enough that one credential hardly ever waits for another.
@@ -36,6 +34,8 @@ pub struct Keyring(Arc<Inner>);
 struct Inner {
     store: Store,
     pulse: Pulse,
+    /// For how long credentials go on while the database is away.
+    stale_if_error: Duration,
     memory: Cache<Lookup, Arc<Entry>>,
     /// When asking for it failed: whoever waited for that question fails with it.
     failed: Cache<Lookup, Instant>,
@@ -46,6 +46,8 @@ struct Inner {
 struct Entry {
     found: Option<Arc<Known>>,
     generation: Option<i64>,
+    /// What was known of changes: a database that was put back may come to the same generation in another way.
+    position: u64,
     asked: Instant,
 }
 
@@ -79,10 +81,11 @@ type Found = Option<Arc<Known>>;
 impl Keyring {
     /// An empty keyring over a store.
     #[must_use]
-    pub fn new(store: Store, pulse: Pulse) -> Self {
+    pub fn new(store: Store, pulse: Pulse, stale_if_error: Duration) -> Self {
         Self(Arc::new(Inner {
             store,
             pulse,
+            stale_if_error,
             memory: Cache::new(MOST),
             failed: Cache::new(MOST),
             questions: Turns::new(QUESTIONS),
@@ -100,7 +103,7 @@ impl Keyring {
     pub fn remembered(&self, lookup: &Lookup, now: Instant) -> Option<Arc<Known>> {
         let generation = self.0.pulse.generation_at(now)?;
         let entry = self.0.memory.get(lookup)?;
-        let is_right = entry.generation == Some(generation);
+        let is_right = self.is_right(&entry, Some(generation));
         entry.found.clone().filter(|_| is_right)
     }
 
@@ -112,23 +115,35 @@ impl Keyring {
         let entry = self.0.memory.get(&lookup);
         let generation = self.0.pulse.generation();
         if let Some(entry) = &entry
-            && generation.is_some()
-            && entry.generation == generation
+            && self.is_right(entry, generation)
         {
             return Ok(entry.found.clone());
         }
         if let Some(entry) = &entry
             && self.0.pulse.is_away()
+            && self.may_be_stale()
         {
             return Ok(entry.found.clone());
         }
-        let silent = self.0.pulse.silent_for();
         // Slow is not away: while the pulse beats, an old answer might be that of a revoked credential.
-        let away = generation.is_none() && silent.is_none_or(|silent| silent < STALE);
+        let away = generation.is_none() && self.may_be_stale();
         match (entry.filter(|_| away), self.ask(lookup, away).await) {
             (Some(entry), Err(StorageError::Unavailable(_))) => Ok(entry.found.clone()),
             (_, answer) => answer,
         }
+    }
+
+    /// Whether nothing has changed since the database said it.
+    fn is_right(&self, entry: &Entry, generation: Option<i64>) -> bool {
+        generation.is_some()
+            && entry.generation == generation
+            && self.0.store.changes().is_sure(entry.position)
+    }
+
+    /// Whether the database has not been away for too long.
+    fn may_be_stale(&self) -> bool {
+        let silent = self.0.pulse.silent_for();
+        silent.is_none_or(|silent| silent < self.0.stale_if_error)
     }
 
     /// Asks the database, once for all who ask for the same.
@@ -152,11 +167,11 @@ impl Keyring {
         let patience = if away && known { SHORT } else { LONG };
         // On its own: an answer that comes too late for this request is there for the next one.
         let flight = tokio::spawn(self.clone().refresh(lookup, turn));
-        if let Ok(Ok(answer)) = timeout(patience, flight).await {
-            return answer;
+        match timeout(patience, flight).await {
+            Ok(Ok(answer)) => answer,
+            // Slow is not away: nobody else is told of it.
+            _ => Err(StorageError::timed_out()),
         }
-        self.0.pulse.note_failure();
-        Err(StorageError::timed_out())
     }
 
     async fn refresh(
@@ -166,8 +181,9 @@ impl Keyring {
     ) -> Result<Found, StorageError> {
         // Before the question, both: what changes while it runs makes its answer old.
         let (generation, asked) = (self.0.pulse.generation(), Instant::now());
+        let position = self.0.store.changes().position();
         let before = self.0.memory.get(&lookup);
-        match self.0.store.credential(lookup).await {
+        match patiently(self.0.store.credential(lookup), false).await {
             Ok(answer) => {
                 let found = answer.map(|(credential, secret)| {
                     let before = before.and_then(|entry| entry.found.clone());
@@ -184,6 +200,7 @@ impl Keyring {
                     let entry = Entry {
                         found: found.clone(),
                         generation,
+                        position,
                         asked,
                     };
                     self.0.memory.insert(lookup, Arc::new(entry));

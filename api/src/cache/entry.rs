@@ -2,7 +2,7 @@
 
 use std::{
     ops::Range,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 use crate::{
     signed_urls::OwnerSigner,
-    view::{EdgeFacts, finish_answer},
+    view::{EdgeFacts, certificate_text, finish_answer},
 };
 
 /// How long the word that there is nothing is believed.
@@ -35,18 +35,33 @@ pub enum Question {
 
 /// An answer, ready to be sent.
 pub struct Finished {
-    /// Whose it is.
-    pub owner: OwnerKey,
+    /// What it was finished from.
+    pub found: Arc<EntitlementAnswer>,
     /// Its entity tag.
     pub etag: HeaderValue,
     /// `cdn_info`.
     pub json: Bytes,
-    /// `upstream_cert`; none where the manifest had no certificate.
-    pub text: Option<Bytes>,
+    /// See [`Finished::text`].
+    pub(crate) text: OnceLock<Option<Bytes>>,
     /// What signs URLs for the owner; none where nothing does.
     pub signer: Option<Arc<OwnerSigner>>,
     /// What an edge reads in headers.
     pub edge: EdgeFacts,
+}
+
+impl Finished {
+    /// Whose it is.
+    #[must_use]
+    pub fn owner(&self) -> &OwnerKey {
+        &self.found.owner.key
+    }
+
+    /// `upstream_cert`, written once somebody wants it; none where the manifest had no certificate.
+    #[must_use]
+    pub fn text(&self) -> Option<&Bytes> {
+        let write = || self.found.certificate.as_ref().map(certificate_text);
+        self.text.get_or_init(write).as_ref()
+    }
 }
 
 /// An answer, and whether it comes from memory because the database is away.
@@ -57,13 +72,14 @@ pub struct Cached {
     pub stale: bool,
 }
 
-/// What was found, and the answer that was finished from it with these anchors.
+/// An answer, and the anchors that it was finished with.
 pub(super) struct Entry {
-    pub found: Arc<EntitlementAnswer>,
     pub answer: Arc<Finished>,
     pub anchors: Arc<TrustAnchors>,
     /// What was known of changes before the question.
     pub position: u64,
+    /// When that was.
+    pub asked: Instant,
     /// When it is this answer, where time alone makes it another one.
     pub during: Option<Range<OffsetDateTime>>,
 }
@@ -89,23 +105,26 @@ pub(super) enum Absent {
 
 impl Entry {
     pub fn new(
-        found: Arc<EntitlementAnswer>,
+        (found, signer): (Arc<EntitlementAnswer>, Option<Arc<OwnerSigner>>),
         anchors: Arc<TrustAnchors>,
         now: OffsetDateTime,
-        position: u64,
+        (position, asked): (u64, Instant),
     ) -> Self {
         Self {
-            answer: Arc::new(finish_answer(&found, &anchors, now)),
             during: until(&found, now).map(|until| now..until),
-            found,
+            answer: Arc::new(finish_answer(found, signer, &anchors, now)),
             anchors,
             position,
+            asked,
         }
     }
 
     /// The answer, the text, what they were finished from, and the entry around them, in bytes.
     pub fn weight(&self) -> u32 {
-        let text = self.answer.text.as_ref().map_or(0, Bytes::len);
+        let certificate = self.answer.found.certificate.as_ref();
+        let text = certificate.map_or(0, |own| {
+            own.cert.len() + own.key.as_ref().map_or(0, |key| key.expose().len())
+        });
         u32::try_from(self.answer.json.len() + 2 * text + 1024).unwrap_or(u32::MAX)
     }
 }

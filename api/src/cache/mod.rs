@@ -26,19 +26,21 @@ use moka::sync::Cache;
 use portolan_storage::{Changes, EntitlementAnswer, StorageError, Store};
 use time::OffsetDateTime;
 use tokio::{sync::OwnedMutexGuard, time::timeout};
+use tracing::{Instrument, debug_span};
 
 use self::entry::{Absent, Entry, NOTHING, Nothing};
 pub use self::entry::{Cached, Finished, Question};
 use crate::{
     anchors::AnchorStore,
     clock::Clock,
+    config::CacheConfig,
     patience::{LONG, SHORT},
     pulse::Pulse,
+    signed_urls::Signers,
+    telemetry::STEPS,
     turns::Turns,
 };
 
-/// How long an answer goes on while the database is away.
-const STALE: Duration = Duration::from_hours(24);
 /// Ids in memory at most of which there is nothing.
 const MOST_NOTHINGS: u64 = 100_000;
 /// Dead connections that one question may meet.
@@ -58,6 +60,9 @@ struct Inner {
     pulse: Pulse,
     entries: Cache<Question, Arc<Entry>>,
     nothings: Cache<Question, Nothing>,
+    signers: Signers,
+    /// For how long answers go on while the database is away.
+    stale_if_error: Duration,
     turns: Turns,
     counts: Counts,
 }
@@ -89,19 +94,18 @@ pub struct CacheFigures {
 }
 
 impl EntitlementCache {
-    /// An empty cache over a store, of so many bytes at most.
+    /// An empty cache over a store, within these limits.
     #[must_use]
     pub fn new(
         store: Store,
         anchors: AnchorStore,
         clock: Clock,
         pulse: Pulse,
-        most_bytes: u64,
+        config: &CacheConfig,
     ) -> Self {
         let entries = Cache::builder()
             .weigher(|_: &Question, entry: &Arc<Entry>| entry.weight())
-            .max_capacity(most_bytes)
-            .time_to_live(STALE)
+            .max_capacity(config.entitlement_bytes)
             .build();
         let nothings = Cache::builder()
             .max_capacity(MOST_NOTHINGS)
@@ -115,6 +119,8 @@ impl EntitlementCache {
             pulse,
             entries,
             nothings,
+            signers: Signers::default(),
+            stale_if_error: config.stale_if_error(),
             turns: Turns::new(TURNS),
             counts: Counts::default(),
         }))
@@ -132,10 +138,10 @@ impl EntitlementCache {
                 self.0.counts.hits.fetch_add(1, Ordering::Relaxed);
                 return Ok(Some(self.known_answer(question, known, false)));
             }
-            if self.0.pulse.is_away() {
+            if self.0.pulse.is_away() && self.may_be_stale() {
                 return Ok(Some(self.known_answer(question, known, true)));
             }
-        } else if let Some(nothing) = self.nothing(question) {
+        } else if let Some(nothing) = self.nothing(question, None) {
             self.0.counts.hits.fetch_add(1, Ordering::Relaxed);
             return nothing.into_answer();
         }
@@ -143,7 +149,7 @@ impl EntitlementCache {
         match (self.ask(question, known.is_some()).await, known) {
             (Err(StorageError::Unavailable(error)), Some(known)) => {
                 // A change may have become known meanwhile.
-                if !self.covers(&known) {
+                if !self.covers(&known) || !self.may_be_stale() {
                     return Err(StorageError::Unavailable(error));
                 }
                 tracing::warn!(%error, ?question, "the database is away: answered from memory");
@@ -159,8 +165,12 @@ impl EntitlementCache {
         let known = self
             .known(question)
             .filter(|known| self.is_right_at(known, at))?;
-        self.0.counts.hits.fetch_add(1, Ordering::Relaxed);
         Some(self.known_answer(question, &known, false))
+    }
+
+    /// What was remembered went out.
+    pub fn count_hit(&self) {
+        self.0.counts.hits.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What the cache did since the start, and what it holds.
@@ -184,7 +194,13 @@ impl EntitlementCache {
     }
 
     fn covers(&self, entry: &Entry) -> bool {
-        self.0.changes.covers(&entry.found.owner, entry.position)
+        self.0.changes.covers(entry.answer.owner(), entry.position)
+    }
+
+    /// Whether the database has not been away for too long.
+    fn may_be_stale(&self) -> bool {
+        let silent = self.0.pulse.silent_for();
+        silent.is_none_or(|silent| silent < self.0.stale_if_error)
     }
 
     /// Whether an answer that nothing is known against may be believed.
@@ -202,10 +218,11 @@ impl EntitlementCache {
         self.0.pulse.is_heard_at(instant) && during.is_none_or(|time| time.contains(&now))
     }
 
-    /// The word that there is nothing, while it is believed: any change may be the one that brings it.
-    fn nothing(&self, question: &Question) -> Option<Absent> {
+    /// The word that there is nothing, while it is believed, or where it was asked for since: any change may be the
+    /// one that brings it.
+    fn nothing(&self, question: &Question, started: Option<Instant>) -> Option<Absent> {
         let nothing = self.0.nothings.get(question)?;
-        let is_right = self.0.pulse.is_heard()
+        let is_right = (self.0.pulse.is_heard() || started.is_some_and(|at| nothing.asked >= at))
             && nothing.position == self.0.changes.position()
             && nothing.asked.elapsed() < NOTHING;
         is_right.then_some(nothing.why)
@@ -218,25 +235,28 @@ impl EntitlementCache {
         memory_can_answer: bool,
     ) -> Result<Option<Cached>, StorageError> {
         let patience = if memory_can_answer { SHORT } else { LONG };
+        let started = Instant::now();
         let asking = async {
             let turn = self.0.turns.of(question).lock_owned().await;
-            // Whoever had it before may have asked the same.
-            if let Some(known) = self.known(question).filter(|known| self.is_right(known)) {
+            // Whoever had it before may have asked the same: what was asked for after this is as good as an answer
+            // of one's own, though the feed be silent.
+            let known = self.known(question);
+            let fresh = |known: &Arc<Entry>| known.asked >= started || self.is_right(known);
+            if let Some(known) = known.filter(fresh) {
                 return Ok(Some(self.known_answer(question, &known, false)));
             }
-            if let Some(nothing) = self.nothing(question) {
+            if let Some(nothing) = self.nothing(question, Some(started)) {
                 return nothing.into_answer();
             }
             // On its own: an answer that comes too late for this request is there for the next one.
-            let flight = tokio::spawn(self.clone().refresh(question.clone(), turn));
+            let asking = self.clone().refresh(question.clone(), turn);
+            let span = debug_span!(target: STEPS, "ask the database");
+            let flight = tokio::spawn(asking.instrument(span));
             flight.await.map_err(|_| StorageError::Interrupted)?
         };
+        // Slow is not away: nobody else is told of it.
         let answer = timeout(patience, asking).await;
-        let answer = answer.unwrap_or_else(|_| Err(StorageError::timed_out()));
-        if let Err(StorageError::Unavailable(_)) = &answer {
-            self.0.pulse.note_failure();
-        }
-        answer
+        answer.unwrap_or_else(|_| Err(StorageError::timed_out()))
     }
 
     async fn refresh(
@@ -249,9 +269,12 @@ impl EntitlementCache {
         self.0.counts.queries.fetch_add(1, Ordering::Relaxed);
         let found = timeout(LONG, self.find_again(&question)).await;
         let found = found.unwrap_or_else(|_| Err(StorageError::timed_out()));
+        if let Err(StorageError::Unavailable(_)) = &found {
+            self.0.pulse.note_failure();
+        }
         let why = match found {
             Ok(Some(found)) => {
-                let entry = self.finish(Arc::new(found), position);
+                let entry = self.finish(Arc::new(found), (position, asked));
                 let answer = entry.answer.clone();
                 self.0.nothings.invalidate(&question);
                 self.0.entries.insert(question, Arc::new(entry));
@@ -299,13 +322,10 @@ impl EntitlementCache {
         }
     }
 
-    fn finish(&self, found: Arc<EntitlementAnswer>, position: u64) -> Entry {
-        Entry::new(
-            found,
-            self.0.anchors.current(),
-            self.0.clock.now(),
-            position,
-        )
+    fn finish(&self, found: Arc<EntitlementAnswer>, at: (u64, Instant)) -> Entry {
+        let signer = self.0.signers.of(&found.owner);
+        let anchors = self.0.anchors.current();
+        Entry::new((found, signer), anchors, self.0.clock.now(), at)
     }
 
     /// What memory has; finished anew where the upstream CAs are others by now.
@@ -317,7 +337,7 @@ impl EntitlementCache {
             let answer = known.answer.clone();
             return Cached { answer, stale };
         }
-        let entry = self.finish(known.found.clone(), known.position);
+        let entry = self.finish(known.answer.found.clone(), (known.position, known.asked));
         let answer = entry.answer.clone();
         self.0.entries.insert(question.clone(), Arc::new(entry));
         Cached { answer, stale }

@@ -24,6 +24,7 @@ mod history;
 mod import;
 mod job;
 mod key;
+mod log;
 mod manifest;
 mod master_key;
 mod owner;
@@ -35,12 +36,12 @@ mod signing_key;
 mod token;
 mod webhook;
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
 use self::{context::Context, error::CliError, master_key::MasterKeyCommand};
-use crate::config::{Config, LogFormat, Overrides};
+use crate::config::{Config, Overrides};
 
 /// Imports signed subscription manifests and answers where content is, with which certificate,
 /// and who may have it.
@@ -207,10 +208,14 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Demo(_) => Config::for_directory(&data_dir, overrides.listen.as_deref())?,
         _ => Config::load(&data_dir, &overrides)?,
     };
-    start_log(&config, &cli.command);
+    let telemetry = log::start(&config, matches!(cli.command, Command::Serve))?;
     let context = Context::new(data_dir, config, global.json);
     let done = Box::pin(dispatch(&context, cli.command)).await;
     context.close().await;
+    if let Some(telemetry) = telemetry {
+        // It waits for the collector.
+        let _ = tokio::task::spawn_blocking(|| telemetry.end()).await;
+    }
     done
 }
 
@@ -247,25 +252,4 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), CliError> {
         }
         Command::MasterKey(MasterKeyCommand::Create { .. }) | Command::Openapi => Ok(()),
     }
-}
-
-/// The service logs what happens; commands tell their results and log only trouble.
-fn start_log(config: &Config, command: &Command) {
-    use tracing_subscriber::{EnvFilter, fmt};
-    let default = if matches!(command, Command::Serve) {
-        config.log.filter.as_str()
-    } else {
-        "error"
-    };
-    let filter =
-        EnvFilter::try_from_env("PORTOLAN_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    // A second subscriber in one process is a test's: the first one stays.
-    let _ = match config.log.format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().with_span_list(false).try_init(),
-    };
 }

@@ -20,6 +20,7 @@ mod public_url;
 mod secrets;
 mod signed_target;
 mod tokens;
+mod tracing;
 mod trusted_proxies;
 mod webhook;
 
@@ -53,6 +54,7 @@ pub use self::{
     public_url::PublicUrl,
     secrets::SecretsConfig,
     tokens::TokensConfig,
+    tracing::TracingConfig,
     trusted_proxies::TrustedProxies,
     webhook::{WebhookConfig, WebhookEvent},
 };
@@ -92,6 +94,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[metrics]`.
     pub metrics: MetricsConfig,
+    /// `[tracing]`.
+    pub tracing: TracingConfig,
     /// `[webhook]`.
     pub webhook: WebhookConfig,
 }
@@ -193,6 +197,7 @@ impl Config {
         self.cache.check()?;
         self.audit.resolve()?;
         self.metrics.check()?;
+        self.tracing.check()?;
         self.webhook.resolve()?;
         self.export.check()?;
         self.tokens.resolve()?;

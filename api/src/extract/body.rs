@@ -129,7 +129,10 @@ impl Whole {
 
 /// Reads an object, which every body here is. Serde takes a list for one, too, field by field: then a
 /// field that comes later would change what a list says.
-fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+///
+/// # Errors
+/// 400.
+pub fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         let detail = "The body has a JSON list where an object is expected.";
         return Err(Problem::bad_request(detail));

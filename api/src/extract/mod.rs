@@ -13,7 +13,7 @@ mod path;
 mod query;
 mod span;
 
-pub use body::{Json, JsonList};
+pub use body::{Json, JsonList, read_object};
 pub use cdn_url::parse_cdn_url;
 pub use content_path::parse_path;
 pub use dialect::{Dialect, Shaped};

@@ -129,7 +129,9 @@ impl RegistryTokens {
         };
         let key = self.0.tokens.signing_key(TokenKind::Registry).await?;
         let header = self.header(&key).await?;
-        Ok(key.sign_below(&header, &claims)?)
+        let token = key.sign_below(&header, &claims)?;
+        self.0.tokens.was_signed(TokenKind::Registry);
+        Ok(token)
     }
 
     /// A token of the gateway's own, to pull this repository.

@@ -1,6 +1,4 @@
-//! What content proxies ask for every request, answered before anything else is done with it: where memory has
-//! the credential and the answer, and is right. The answer is the one that the route gives; whatever else it is,
-//! a refusal, a question to the database, a head, goes through the routes.
+//! What content proxies ask for every request, where memory has the credential and the answer.
 
 use std::time::Instant;
 
@@ -10,33 +8,22 @@ use axum::{
 };
 use portolan_domain::ids::EntitlementId;
 use portolan_storage::Lookup;
-use tracing::Level;
 
+use super::HotPath;
 use crate::{
     auth::{Reader, Secret, client_address, may_read},
     cache::Question,
+    metrics::HotRoute,
     problem::{RequestId, X_REQUEST_ID},
     routes::entitlements::send_info,
     server::Peer,
-    state::AppState,
 };
 
-/// Answers from memory; cheap to clone.
-#[derive(Clone)]
-pub struct HotPath(AppState);
-
 impl HotPath {
-    /// Over this state.
-    #[must_use]
-    pub fn new(state: AppState) -> Self {
-        Self(state)
-    }
-
     /// The answer, where memory alone can give it.
     pub fn answer<B: HttpBody>(&self, request: &Request<B>, peer: &Peer) -> Option<Response<Body>> {
         let id = entitlement(request)?;
-        // Each answer has a line in the log then, which the routes write.
-        if tracing::enabled!(target: "portolan::problem", Level::DEBUG) {
+        if self.is_watched(request.headers()) {
             return None;
         }
         let (state, instant) = (&self.0, Instant::now());
@@ -50,22 +37,24 @@ impl HotPath {
         }
         let question = Question::Entitlement(id);
         let found = state.cache.remembered(&question, (instant, now))?;
-        if !may_read(credential, &found.answer.owner) {
+        if !may_read(credential, found.answer.owner()) {
             return None;
         }
         state.gate.pass(credential.id, false, instant).ok()?;
         let address = client_address(peer, headers, &state.config.http.trusted_proxies);
         state.gate.succeeded(address, instant);
         known.used(now);
+        state.cache.count_hit();
         let mut response = send_info(&found, headers);
         if response.status().is_success() {
             let by = (credential.kind.principal(), credential.name.as_str());
-            state.audit.key_material_read(by, &found.answer.owner, now);
+            state.audit.key_material_read(by, found.answer.owner(), now);
         }
         let id = RequestId::header_of(headers);
         response.headers_mut().insert(X_REQUEST_ID, id);
         let (status, took) = (response.status(), instant.elapsed());
-        state.metrics.http().answered_from_memory(status, took);
+        let figures = state.metrics.http();
+        figures.answered_from_memory(HotRoute::CdnInfo, status, took);
         Some(response)
     }
 }

@@ -20,6 +20,7 @@ use portolan_domain::{
 };
 use portolan_storage::{Actor, Draft, ImportRecord, ImportTransaction, Keep, Store, Timings};
 use tokio::sync::mpsc;
+use tracing::{Instrument, debug_span};
 
 use super::{
     options::{ImportError, ImportOptions},
@@ -32,7 +33,9 @@ use crate::{
     clock::Clock,
     config::ImportConfig,
     extract::parse_cdn_url,
+    metrics::{ImportEnd, WorkFigures},
     problem::{ImportProblem, Problem},
+    telemetry::STEPS,
 };
 
 /// How long an import waits for its turn.
@@ -47,6 +50,7 @@ pub struct Importer {
     reception: Reception,
     turns: Reception,
     clock: Clock,
+    work: WorkFigures,
     limits: Limits,
     http_cdn: HttpCdn,
     forced_signature: ForcedSignature,
@@ -62,7 +66,7 @@ impl Importer {
         store: Store,
         anchors: AnchorStore,
         config: &ImportConfig,
-        clock: Clock,
+        (clock, work): (Clock, WorkFigures),
     ) -> std::io::Result<Self> {
         let spool = config.spool_dir.clone().unwrap_or_else(std::env::temp_dir);
         Ok(Self {
@@ -73,6 +77,7 @@ impl Importer {
             // An owner's imports wait for each other anyway: one must not hold the others' turns.
             turns: Reception::new(config.concurrent, 1),
             clock,
+            work,
             limits: config.limits.clone(),
             http_cdn: config.http_cdn(),
             forced_signature: config.forced_signature(),
@@ -146,6 +151,9 @@ impl Importer {
             Ok(record) => {
                 let (import, counts) = (record.id, record.counts);
                 tracing::info!(%owner, %import, ?counts, ?timings, "a manifest was imported");
+                self.work.import_ended(ImportEnd::Imported, &timings);
+                let stored = progress.load(Ordering::Relaxed);
+                self.work.entitlements_imported(stored);
                 return Ok(record);
             }
             Err(error) => error,
@@ -154,6 +162,13 @@ impl Importer {
             mut problem,
             recorded,
         } = error.into();
+        let failed = problem.status().is_server_error();
+        let end = if failed {
+            ImportEnd::Failed
+        } else {
+            ImportEnd::Refused
+        };
+        self.work.import_ended(end, &timings);
         if recorded && !draft.dry_run {
             let reason = problem.detail();
             tracing::info!(%owner, reason, "a manifest was refused");
@@ -202,7 +217,9 @@ impl Importer {
         timings: &mut Timings,
     ) -> Result<ImportRecord, ImportError> {
         let started = Instant::now();
-        let manifest = self.verify(owner, upload, draft).await?;
+        let verifying = debug_span!(target: STEPS, "verify");
+        let verify = self.verify(owner, upload, draft).instrument(verifying);
+        let manifest = verify.await?;
         timings.verify_ms = millis(started);
         let started = Instant::now();
         let verification = manifest.verification().clone();
@@ -210,15 +227,24 @@ impl Importer {
         let (sender, batches) = mpsc::channel(1);
         // Parsing begins while the owner's lock is awaited; the channel holds it back.
         let now = draft.by.at;
-        let parser = tokio::task::spawn_blocking(move || parse(manifest, now, &sender));
+        let parsing = debug_span!(target: STEPS, "parse");
+        let parser = tokio::task::spawn_blocking(move || {
+            let _within = parsing.entered();
+            parse(manifest, now, &sender)
+        });
+        let storing = debug_span!(target: STEPS, "store");
         let mut transaction = self
             .store
             .begin_import(owner, header, draft.clone())
+            .instrument(storing.clone())
             .await?;
-        store_batches(&mut transaction, batches, progress).await?;
+        store_batches(&mut transaction, batches, progress)
+            .instrument(storing)
+            .await?;
         let (warnings, parse_ms) = parser.await.map_err(|_| ImportError::Interrupted)??;
         timings.parse_ms = parse_ms;
         self.finish(transaction, &verification, warnings, started, timings)
+            .instrument(debug_span!(target: STEPS, "finish"))
             .await
     }
 

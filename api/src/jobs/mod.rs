@@ -29,11 +29,14 @@ use crate::{
     clock::Clock,
     config::{Config, JobsConfig},
     import::{Importer, ReceivedUpload},
+    metrics::WorkFigures,
     patience::patiently,
 };
 
 /// How often somebody who waits for a job looks again. All who wait for one look together.
 const LOOK: Duration = Duration::from_millis(200);
+/// After how long every node has heard of a job's end, whatever its clock.
+const HEARD: time::Duration = time::Duration::minutes(1);
 /// Jobs that are looked at together.
 const LOOKED_AT: u64 = 10_000;
 
@@ -45,6 +48,7 @@ struct Inner {
     store: Store,
     importer: Importer,
     clock: Clock,
+    work: WorkFigures,
     config: JobsConfig,
     /// Jobs at once on this node.
     places: usize,
@@ -65,11 +69,17 @@ struct Running {
 impl Jobs {
     /// The queue of this database. Nothing runs until [`Jobs::run`].
     #[must_use]
-    pub fn new(store: &Store, importer: &Importer, clock: &Clock, config: &Config) -> Self {
+    pub fn new(
+        store: &Store,
+        importer: &Importer,
+        clock: &Clock,
+        (config, work): (&Config, &WorkFigures),
+    ) -> Self {
         Self(Arc::new(Inner {
             store: store.clone(),
             importer: importer.clone(),
             clock: clock.clone(),
+            work: work.clone(),
             config: config.jobs.clone(),
             places: config.import.concurrent,
             running: Mutex::default(),
@@ -116,7 +126,12 @@ impl Jobs {
     /// [`StorageError`].
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>, StorageError> {
         let found = patiently(self.0.store.job(id), false).await?;
-        if let Some(job) = found.as_ref().filter(|job| job.state == JobState::Finished) {
+        let now = self.0.clock.now();
+        let has_just_ended = |job: &&Job| {
+            let ended = job.ended_at.is_some_and(|at| now - at < HEARD);
+            ended && job.state == JobState::Finished
+        };
+        if let Some(job) = found.as_ref().filter(has_just_ended) {
             // Whoever hears here that it is done must not hear anything older next, whichever node did it.
             self.0.store.changes().owner_changed(&job.owner);
         }

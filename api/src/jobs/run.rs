@@ -7,6 +7,7 @@ use tokio::{task::JoinSet, time::interval};
 use uuid::Uuid;
 
 use super::{Jobs, Running, perform::Done};
+use crate::metrics::JobEnd;
 
 /// How often the queue is looked at, beside when somebody here adds to it.
 const LOOK: Duration = Duration::from_secs(1);
@@ -19,7 +20,10 @@ struct Here<'a>(&'a Jobs, Uuid);
 
 impl Drop for Here<'_> {
     fn drop(&mut self) {
-        self.0.running().remove(&self.1);
+        let jobs = &self.0;
+        let mut running = jobs.running();
+        running.remove(&self.1);
+        jobs.0.work.jobs_running(running.len());
     }
 }
 
@@ -57,7 +61,10 @@ impl Jobs {
             match claimed.await {
                 Ok(Some((claim, job))) => {
                     let running = Running::default();
-                    self.running().insert(claim.id, running.clone());
+                    let mut all = self.running();
+                    all.insert(claim.id, running.clone());
+                    self.0.work.jobs_running(all.len());
+                    drop(all);
                     tasks.spawn(self.clone().attend(claim, job, running));
                 }
                 // While the database is away, the next look may be luckier.
@@ -83,6 +90,10 @@ impl Jobs {
             () = self.lost(claim, &running) => Done::Dropped,
             done = self.perform(claim, job, &running) => done,
         };
+        self.0.work.job_ended(match done {
+            Done::Dropped => JobEnd::Ended,
+            Done::PutBack(_) => JobEnd::PutBack,
+        });
         // On whatever path: what was dropped here may have been committed all the same.
         self.0.store.changes().owner_changed(&owner);
         if let Done::PutBack(pause) = done

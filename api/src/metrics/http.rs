@@ -13,18 +13,44 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// The route of the hot path, as the router names it.
-const HOT: &str = "/entitlements/{entitlement_id}/cdn_info";
+/// A route of the hot path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HotRoute {
+    /// `cdn_info`.
+    CdnInfo,
+    /// A narrower token.
+    TokenSubset,
+    /// The same, where flat-manager's clients ask for it.
+    FlatManagerTokenSubset,
+}
+
+impl HotRoute {
+    /// In the order of their numbers.
+    const ALL: [Self; 3] = [
+        Self::CdnInfo,
+        Self::TokenSubset,
+        Self::FlatManagerTokenSubset,
+    ];
+
+    /// Its method, and what the router calls it.
+    fn named(self) -> (Method, &'static str) {
+        match self {
+            Self::CdnInfo => (Method::GET, "/entitlements/{entitlement_id}/cdn_info"),
+            Self::TokenSubset => (Method::POST, "/token_subset"),
+            Self::FlatManagerTokenSubset => (Method::POST, "/api/v1/token_subset"),
+        }
+    }
+}
 
 /// The figures; cheap to clone.
 #[derive(Clone)]
 pub struct HttpFigures {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram>,
-    hot: Hot,
+    hot: [Hot; HotRoute::ALL.len()],
 }
 
-/// What the hot path counts, looked up once.
+/// What the hot path counts of a route, looked up once.
 #[derive(Clone)]
 struct Hot {
     ok: Counter,
@@ -79,20 +105,23 @@ impl HttpFigures {
         let help = "How long answers took, from a request's head to the head of its answer";
         let unit = Unit::Seconds;
         registry.register_with_unit("http_request_duration", help, unit, seconds.clone());
-        let counter = |status| {
-            let labels = RequestLabels {
-                route: HOT.to_owned(),
-                method: MethodLabel::of(&Method::GET),
-                status,
+        let hot = HotRoute::ALL.map(|route| {
+            let (method, route) = route.named();
+            let counter = |status| {
+                let labels = RequestLabels {
+                    route: route.to_owned(),
+                    method: MethodLabel::of(&method),
+                    status,
+                };
+                requests.get_or_create_owned(&labels)
             };
-            requests.get_or_create_owned(&labels)
-        };
-        let route = HOT.to_owned();
-        let hot = Hot {
-            ok: counter(200),
-            not_modified: counter(304),
-            seconds: seconds.get_or_create_owned(&RouteLabels { route }),
-        };
+            let route = route.to_owned();
+            Hot {
+                ok: counter(200),
+                not_modified: counter(304),
+                seconds: seconds.get_or_create_owned(&RouteLabels { route }),
+            }
+        });
         Self {
             requests,
             seconds,
@@ -113,13 +142,14 @@ impl HttpFigures {
         seconds.observe(took.as_secs_f64());
     }
 
-    /// `cdn_info` was answered from memory, before the routes.
-    pub fn answered_from_memory(&self, status: StatusCode, took: Duration) {
+    /// Memory answered, before the routes.
+    pub fn answered_from_memory(&self, route: HotRoute, status: StatusCode, took: Duration) {
+        let hot = &self.hot[route as usize];
         match status {
-            StatusCode::NOT_MODIFIED => self.hot.not_modified.inc(),
-            _ => self.hot.ok.inc(),
+            StatusCode::NOT_MODIFIED => hot.not_modified.inc(),
+            _ => hot.ok.inc(),
         };
-        self.hot.seconds.observe(took.as_secs_f64());
+        hot.seconds.observe(took.as_secs_f64());
     }
 }
 

@@ -5,6 +5,7 @@ mod ends;
 mod http;
 mod listener;
 mod node;
+mod work;
 
 use std::{
     net::SocketAddr,
@@ -19,7 +20,12 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use self::{http::HttpFigures, listener::MetricsListener, node::Node};
+pub use self::{
+    http::{HotRoute, HttpFigures},
+    listener::MetricsListener,
+    node::Node,
+    work::{ImportEnd, JobEnd, WorkFigures},
+};
 
 use self::ends::Ends;
 use crate::expiry::Expirations;
@@ -52,9 +58,9 @@ pub enum Form {
 }
 
 impl Metrics {
-    /// Figures of these certificates, and of this node.
+    /// Figures of these certificates, of this node, and of its work.
     #[must_use]
-    pub fn new(expirations: Expirations, node: Node) -> Self {
+    pub fn new(expirations: Expirations, node: Node, work: &WorkFigures) -> Self {
         let mut registry = Registry::with_prefix("portolan");
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which version runs", build);
@@ -64,6 +70,7 @@ impl Metrics {
         let help = "Requests for commits that nobody told of, refused at edges";
         registry.register("edge_undecided", help, undecided.clone());
         let http = HttpFigures::new(&mut registry);
+        work.register(&mut registry);
         registry.register_collector(Box::new(node));
         Self(Arc::new(Inner {
             registry,

@@ -17,7 +17,7 @@ use super::{
     drain::SharedBody,
     registry::{self, is_asked_by_clients},
 };
-use crate::{auth::masked, gateway::Mount, metrics::HttpFigures};
+use crate::{auth::masked, gateway::Mount, metrics::HttpFigures, telemetry};
 
 /// The header of a request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -83,6 +83,7 @@ pub async fn finish(
     let path = masked(request.uri().path()).into_owned();
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = &*id.0, method = method.as_str(), path);
+    telemetry::join(&span, request.headers());
     let at_root = request.extensions().get::<Mount>().is_some();
     let for_registry = is_asked_by_clients(request.uri().path(), at_root);
     let body = SharedBody::of(&mut request);

@@ -177,15 +177,23 @@ impl Connections {
         peer: &Peer,
         too_many: bool,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static + use<> {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer.clone());
-        let router = self.router.clone();
+        let (peer, router) = (peer.clone(), self.router.clone());
+        let hot = self.hot.as_ref().filter(|_| !too_many);
+        let hot = hot.and_then(|hot| Some((hot.narrows(&request)?, hot.clone())));
         async move {
             if too_many {
                 let mut refused = Response::new(Body::empty());
                 *refused.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
                 return Ok(refused);
             }
+            let mut request = match hot {
+                None => request.map(Body::new),
+                Some((route, hot)) => match hot.narrow(route, request).await {
+                    Ok(response) => return Ok(response),
+                    Err(request) => request,
+                },
+            };
+            request.extensions_mut().insert(peer);
             router.oneshot(request).await
         }
     }

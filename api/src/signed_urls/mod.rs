@@ -6,5 +6,5 @@ mod owner;
 
 pub use self::{
     ask::{Ask, MOST_PATHS, SignError, Signed, SignedUrl, SigningCookie, What, sign},
-    owner::OwnerSigner,
+    owner::{OwnerSigner, Signers},
 };

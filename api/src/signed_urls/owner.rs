@@ -1,9 +1,45 @@
 //! What signs URLs for one owner, as `cdn_info?path=` asks for them.
 
-use portolan_domain::signed_url::{ContentPath, PathPrefix, SigningError, Terms, UrlSigner};
-use portolan_storage::EntitlementAnswer;
+use std::sync::Arc;
 
-/// Signs what an owner's CDN allows it; kept in memory beside the owner's answers.
+use moka::sync::Cache;
+use portolan_domain::ids::OwnerKey;
+use portolan_domain::signed_url::{ContentPath, PathPrefix, SigningError, Terms, UrlSigner};
+use portolan_storage::OwnerAnswer;
+
+/// Owners at most whose signers are kept.
+const MOST: u64 = 1_000;
+
+/// Signers of owners, each made once for all answers of its owner's: its key is read then.
+pub struct Signers(Cache<OwnerKey, Made>);
+
+/// A signer, and what it was made from.
+type Made = (Arc<OwnerAnswer>, Option<Arc<OwnerSigner>>);
+
+impl Default for Signers {
+    fn default() -> Self {
+        Self(Cache::new(MOST))
+    }
+}
+
+impl Signers {
+    /// What signs for an owner, where something does.
+    #[must_use]
+    pub fn of(&self, owner: &Arc<OwnerAnswer>) -> Option<Arc<OwnerSigner>> {
+        owner.signer.as_ref()?;
+        if let Some((from, made)) = self.0.get(&owner.key)
+            && Arc::ptr_eq(&from, owner)
+        {
+            return made;
+        }
+        let made = OwnerSigner::of(owner).map(Arc::new);
+        self.0
+            .insert(owner.key.clone(), (owner.clone(), made.clone()));
+        made
+    }
+}
+
+/// Signs what an owner's CDN allows it.
 #[derive(Debug)]
 pub struct OwnerSigner {
     signer: UrlSigner,
@@ -11,9 +47,9 @@ pub struct OwnerSigner {
 }
 
 impl OwnerSigner {
-    /// What signs for the owner of an answer, where something does.
+    /// What signs for an owner, where something does.
     #[must_use]
-    pub fn of(found: &EntitlementAnswer) -> Option<Self> {
+    pub fn of(found: &OwnerAnswer) -> Option<Self> {
         let stored = found.signer.as_ref()?;
         let signer = UrlSigner::new(&found.cdn.url, &stored.profile);
         // It was checked before it was kept. Whoever asks where content is must have that all the same.

@@ -30,7 +30,10 @@ pub use self::{
 };
 use self::{codec::Parts, keys::Keys};
 pub(crate) use self::{codec::encode, key::Key};
-use crate::{clock::Clock, config::KidFormat, patience::patiently, pulse::Pulse, server::close};
+use crate::{
+    clock::Clock, config::KidFormat, metrics::WorkFigures, patience::patiently, pulse::Pulse,
+    server::close,
+};
 
 /// How long a failed reading of the keys is left alone.
 const RETRY: Duration = Duration::from_millis(250);
@@ -45,6 +48,7 @@ struct Inner {
     /// What tokens name as their issuer.
     issuer: String,
     revocations: Revocations,
+    work: WorkFigures,
     /// What registries call a key.
     kids: KidFormat,
     keys: RwLock<Arc<Keys>>,
@@ -78,7 +82,7 @@ impl Tokens {
         store: Store,
         clock: Clock,
         (issuer, kids): (String, KidFormat),
-        revocations: Revocations,
+        (revocations, work): (Revocations, WorkFigures),
     ) -> Self {
         Self(Arc::new(Inner {
             kids,
@@ -86,6 +90,7 @@ impl Tokens {
             clock,
             issuer,
             revocations,
+            work,
             keys: RwLock::default(),
             reading: Mutex::default(),
             making: Mutex::default(),
@@ -124,6 +129,15 @@ impl Tokens {
         jwt: &str,
         accepted: &[TokenKind],
     ) -> Result<Verified, InvalidToken> {
+        let answer = self.check(jwt, accepted).await;
+        // What cannot be told is neither.
+        if !matches!(answer, Err(InvalidToken::Unavailable(_))) {
+            self.0.work.token_shown(answer.is_ok());
+        }
+        answer
+    }
+
+    async fn check(&self, jwt: &str, accepted: &[TokenKind]) -> Result<Verified, InvalidToken> {
         let parts = Parts::of(jwt)?;
         let mut answer = self.keys().verify(&parts, accepted, self.now());
         if let Err(InvalidToken::UnknownKey) = answer {
@@ -132,10 +146,28 @@ impl Tokens {
         }
         let verified = answer?;
         self.0.revocations.be_read().await?;
+        if !self.0.revocations.are_fresh() {
+            Box::pin(self.0.revocations.be_fresh()).await;
+        }
         if self.0.revocations.is_revoked(&verified.claims) {
             return Err(InvalidToken::Revoked);
         }
         Ok(verified)
+    }
+
+    /// The same, where memory alone can tell that it counts.
+    #[must_use]
+    pub fn remembered(&self, jwt: &str, accepted: &[TokenKind]) -> Option<Verified> {
+        let parts = Parts::of(jwt).ok()?;
+        let verified = self.keys().verify(&parts, accepted, self.now()).ok()?;
+        let revocations = &self.0.revocations;
+        let counts = revocations.are_fresh() && !revocations.is_revoked(&verified.claims);
+        if !counts {
+            // It is looked at again, and counted then.
+            return None;
+        }
+        self.0.work.token_shown(true);
+        Some(verified)
     }
 
     /// Signs claims as a token of this kind, with the key that signs those today. Where there is none yet,
@@ -160,7 +192,14 @@ impl Tokens {
         kind: TokenKind,
         claims: &impl Serialize,
     ) -> Result<String, SigningError> {
-        self.signing_key(kind).await?.sign(claims)
+        let token = self.signing_key(kind).await?.sign(claims)?;
+        self.was_signed(kind);
+        Ok(token)
+    }
+
+    /// Counts a token that was signed with a key of [`Tokens::signing_key`].
+    pub(crate) fn was_signed(&self, kind: TokenKind) {
+        self.0.work.token_signed(kind);
     }
 
     /// The key that signs tokens of this kind today; made where there is none yet.
@@ -228,14 +267,15 @@ impl Tokens {
             return if reading.succeeded { Ok(()) } else { failed() };
         }
         let began = Instant::now();
-        let read = patiently(self.read(&self.0.store), false).await;
+        let read = patiently(self.read(&self.0.store, false), false).await;
         let succeeded = read.is_ok();
         *last = Some(Reading { began, succeeded });
         read
     }
 
-    async fn read(&self, store: &Store) -> Result<(), StorageError> {
-        if self.keys().were_read() {
+    /// `anew`: though nothing seems to have changed. A database that was put back comes to the same number again.
+    async fn read(&self, store: &Store, anew: bool) -> Result<(), StorageError> {
+        if !anew && self.keys().were_read() {
             // One small row, where nothing has changed.
             let generation = store.generations().await?.signing_keys;
             if self.keys().generation() == Some(generation) {
@@ -245,7 +285,7 @@ impl Tokens {
         let keys = Keys::of(&store.token_keys().await?, self.0.kids);
         let mut known = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         // A slow reading must not bring back what a later one has seen retired.
-        if keys.generation() >= known.generation() {
+        if anew || keys.generation() >= known.generation() {
             *known = Arc::new(keys);
         }
         Ok(())
@@ -254,16 +294,20 @@ impl Tokens {
     /// Follows the changes of keys, for as long as the service runs.
     pub async fn follow(self, pulse: Pulse) {
         let mut beats = pulse.beats();
+        let mut opening = None;
         loop {
             let beat = *beats.borrow_and_update();
-            let told = beat.map(|beat| beat.generations.signing_keys);
-            if told.is_some()
-                && self.keys().generation() != told
-                && let Err(error) = self.read_on_its_own().await
-            {
-                tracing::warn!(%error, "the signing keys could not be read");
-                tokio::time::sleep(RETRY).await;
-                continue;
+            if let Some(beat) = beat {
+                let anew = opening != Some(beat.opening);
+                let told = Some(beat.generations.signing_keys);
+                if (anew || self.keys().generation() != told)
+                    && let Err(error) = self.read_on_its_own(anew).await
+                {
+                    tracing::warn!(%error, "the signing keys could not be read");
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+                opening = Some(beat.opening);
             }
             if beats.changed().await.is_err() {
                 return;
@@ -272,9 +316,9 @@ impl Tokens {
     }
 
     /// A flood of requests that has all connections must not keep a retired key alive.
-    async fn read_on_its_own(&self) -> Result<(), StorageError> {
+    async fn read_on_its_own(&self, anew: bool) -> Result<(), StorageError> {
         let store = patiently(self.0.store.on_its_own(), false).await?;
-        let read = patiently(self.read(&store), false).await;
+        let read = patiently(self.read(&store, anew), false).await;
         close(store).await;
         read
     }

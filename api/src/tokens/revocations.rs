@@ -10,10 +10,11 @@ use std::{
 use portolan_domain::token::{Claims, Revocation, RevocationSet};
 use portolan_storage::{Engine, StorageError, Store};
 use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use crate::{
     clock::Clock,
-    patience::patiently,
+    patience::{SHORT, patiently},
     pulse::{Beat, Pulse},
     server::close,
 };
@@ -24,6 +25,10 @@ const PAGE: u64 = 10_000;
 const KEPT: Duration = Duration::from_mins(5);
 /// Within this, a revocation counts on every node: what is not older than this is as good as now.
 const PROMPT: Duration = Duration::from_secs(1);
+/// Beyond this the database is asked by whoever must know: with that question, a revocation counts within a second.
+const FRESH: Duration = Duration::from_millis(700);
+/// How long a question that failed is left alone.
+const RETRY: Duration = Duration::from_millis(250);
 /// By how much nodes may differ in when they learned of a revocation, their clocks included. A peer may
 /// ask one node, and then another.
 const BETWEEN_NODES: Duration = Duration::from_secs(5);
@@ -40,12 +45,16 @@ struct Inner {
     known: Mutex<Option<Known>>,
     /// Held by the one who reads for the first time.
     reading: tokio::sync::Mutex<()>,
+    /// When the database was last asked in vain.
+    failed: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone, Copy)]
 struct Known {
     /// Everything up to this number is in memory.
     number: i64,
+    /// See [`Beat::opening`].
+    opening: u64,
     /// The last instant of which that is known to have been all.
     complete: Instant,
 }
@@ -60,6 +69,7 @@ impl Revocations {
             set: RwLock::default(),
             known: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
+            failed: Mutex::default(),
         }))
     }
 
@@ -69,6 +79,12 @@ impl Revocations {
     pub fn is_revoked(&self, claims: &Claims) -> bool {
         let set = self.0.set.read().unwrap_or_else(PoisonError::into_inner);
         set.hits(claims)
+    }
+
+    /// Whether memory was ever complete.
+    #[must_use]
+    pub fn were_read(&self) -> bool {
+        self.known().is_some()
     }
 
     /// Whether memory was complete at some time within this span.
@@ -106,12 +122,51 @@ impl Revocations {
         at(&set, self.0.clock.now() - age, since)
     }
 
+    /// Asks the database itself, once for all who ask meanwhile, where nothing was heard of it for longer than a
+    /// revocation may take: a feed that waits behind slow commits is no reason to believe a revoked token. What the
+    /// database does not answer soon is not known, and memory counts for as long as it may.
+    pub async fn be_fresh(&self) {
+        if self.known_within(FRESH) || self.has_just_failed() {
+            return;
+        }
+        let asked = Instant::now();
+        let asking = async {
+            let _turn = self.0.reading.lock().await;
+            if self.known().is_some_and(|known| known.complete >= asked) || self.has_just_failed() {
+                return Ok(());
+            }
+            let asked = Instant::now();
+            let generations = self.0.store.generations().await?;
+            let beat = Beat {
+                generations,
+                asked,
+                opening: self.known().map_or(0, |known| known.opening),
+            };
+            self.read(&self.0.store, beat).await
+        };
+        if !matches!(timeout(SHORT, asking).await, Ok(Ok(()))) {
+            let mut failed = self.0.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            *failed = Some(Instant::now());
+        }
+    }
+
+    fn has_just_failed(&self) -> bool {
+        let failed = *self.0.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|at| at.elapsed() < RETRY)
+    }
+
+    /// Whether a revocation that is older than a second would be known.
+    #[must_use]
+    pub fn are_fresh(&self) -> bool {
+        self.known_within(FRESH)
+    }
+
     /// Reads all that was revoked, where that was not done yet.
     ///
     /// # Errors
     /// Where the database fails: then whether a token was revoked is not known.
     pub async fn be_read(&self) -> Result<(), StorageError> {
-        if self.known().is_some() {
+        if self.were_read() {
             return Ok(());
         }
         // Hardly ever, so that those who verify tokens need not carry it about.
@@ -125,7 +180,12 @@ impl Revocations {
         }
         let (store, asked) = (&self.0.store, Instant::now());
         let generations = patiently(store.generations(), false).await?;
-        self.read(store, Beat { generations, asked }).await
+        let beat = Beat {
+            generations,
+            asked,
+            opening: 0,
+        };
+        self.read(store, beat).await
     }
 
     /// Follows what is revoked elsewhere, for as long as the service runs.
@@ -169,7 +229,8 @@ impl Revocations {
 
     fn is_known(&self, beat: Beat) -> bool {
         let known = self.known();
-        known.is_some_and(|known| known.number == beat.generations.revocations)
+        let so_far = (beat.generations.revocations, beat.opening);
+        known.is_some_and(|known| (known.number, known.opening) == so_far)
     }
 
     /// Memory has all that there was at this beat.
@@ -178,6 +239,7 @@ impl Revocations {
         let complete = known.map_or(beat.asked, |known| known.complete.max(beat.asked));
         *known = Some(Known {
             number: beat.generations.revocations,
+            opening: beat.opening,
             complete,
         });
     }
@@ -201,13 +263,12 @@ impl Revocations {
     /// Reads what is behind what is known. Rows are numbered as they are committed: what is there after
     /// the beat is all that the beat was told of.
     async fn read(&self, store: &Store, beat: Beat) -> Result<(), StorageError> {
-        let known = self.known().map_or(0, |known| known.number);
-        // Numbers never go back, but where the database was restored: then all are read again.
-        let mut number = if known > beat.generations.revocations {
-            0
-        } else {
-            known
-        };
+        // Numbers never go back, but where the database was restored: then all are read again. That may have been
+        // whenever nobody listened.
+        let known = self.known().filter(|known| {
+            known.opening == beat.opening && known.number <= beat.generations.revocations
+        });
+        let mut number = known.map_or(0, |known| known.number);
         loop {
             let page = patiently(store.revocations_after(number, PAGE), false).await?;
             number = page.last;

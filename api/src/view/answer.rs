@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use axum::{body::Bytes, http::HeaderValue};
 use portolan_domain::{
     digest::Sha256Digest,
+    ids::EntitlementId,
+    secret::PrivateKeyPem,
     trust::{CaStatus, Certificate, TrustAnchors},
 };
 use portolan_storage::{CdnAnswer, EntitlementAnswer, RecordedCa, StoredCertificate};
@@ -22,30 +24,36 @@ use crate::{cache::Finished, signed_urls::OwnerSigner};
 pub struct EdgeFacts {
     /// The CDN's base URL.
     pub cdn_url: String,
-    /// Its host, without a port.
-    pub cdn_host: Option<String>,
     /// The CA to trust there.
     pub ca_sha256: Option<String>,
     /// Where in the text of certificate and key the key begins.
     pub key_at: usize,
     /// Where the certificate ends there: a newline may be between the two.
     certificate_end: usize,
+    /// See [`EdgeFacts::cdn_host`].
+    cdn_host: OnceLock<Option<String>>,
     /// See [`EdgeFacts::credential_id`].
     credential_id: OnceLock<String>,
 }
 
 impl EdgeFacts {
-    fn of(info: &CdnInfo) -> Self {
-        let certificate = info.upstream_certificate.as_ref();
-        let url = Url::parse(&info.cdn_url).ok();
+    fn of(found: &EntitlementAnswer, ca_sha256: Option<String>) -> Self {
+        let certificate = found.certificate.as_ref();
         Self {
-            cdn_url: info.cdn_url.clone(),
-            cdn_host: url.and_then(|url| url.host_str().map(str::to_owned)),
-            ca_sha256: info.ca_certificate.sha256.clone(),
-            key_at: certificate.map_or(0, |own| own.cert.len() + own.newline().len()),
+            cdn_url: found.owner.cdn.url.clone(),
+            ca_sha256,
+            key_at: certificate.map_or(0, |own| own.cert.len() + newline(own).len()),
             certificate_end: certificate.map_or(0, |own| own.cert.len()),
+            cdn_host: OnceLock::new(),
             credential_id: OnceLock::new(),
         }
+    }
+
+    /// The CDN's host, without a port.
+    #[must_use]
+    pub fn cdn_host(&self) -> Option<&str> {
+        let read = || Some(Url::parse(&self.cdn_url).ok()?.host_str()?.to_owned());
+        self.cdn_host.get_or_init(read).as_deref()
     }
 
     /// SHA-256 of the certificate to show there, which is in this text. It is read once somebody wants to know:
@@ -64,25 +72,25 @@ impl EdgeFacts {
 /// Everything about one entitlement that a content proxy needs.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct CdnInfo {
+pub struct CdnInfo<'a> {
     /// The entitlement that was asked for; null where the owner was.
-    pub entitlement_id: Option<String>,
+    pub entitlement_id: Option<&'a str>,
     /// Its owner.
-    pub owner_key: String,
+    pub owner_key: &'a str,
     /// The upstream pool that it comes from; null where the owner has no entitlement.
-    pub pool_id: Option<String>,
+    pub pool_id: Option<&'a str>,
     /// The upstream entitlement behind it; likewise.
-    pub upstream_entitlement_id: Option<String>,
+    pub upstream_entitlement_id: Option<&'a str>,
     /// The owner's upstream consumer.
-    pub upstream_consumer_uuid: String,
+    pub upstream_consumer_uuid: &'a str,
     /// The CDN's base URL.
-    pub cdn_url: String,
+    pub cdn_url: &'a str,
     /// The CDN's label, where the owner's setting or the import names one.
-    pub cdn_label: Option<String>,
+    pub cdn_label: Option<&'a str>,
     /// The CA to trust for that CDN.
     pub ca_certificate: CaCertificate,
     /// The certificate to show to that CDN; null where the manifest had none.
-    pub upstream_certificate: Option<UpstreamCertificate>,
+    pub upstream_certificate: Option<UpstreamCertificate<'a>>,
     /// The URL of the path that was asked for, signed; null where the CDN signs none for this owner and
     /// path. It is there with `?path=` alone, and written behind the answer that memory has.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,9 +129,9 @@ pub struct CaCertificate {
 /// A certificate with its key, byte for byte as the manifest had them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct UpstreamCertificate {
+pub struct UpstreamCertificate<'a> {
     /// The serial number in decimal: it does not fit a JavaScript number.
-    pub serial: String,
+    pub serial: &'a str,
     /// The first valid instant.
     #[schema(value_type = Timestamp)]
     pub not_before: Timestamp,
@@ -133,14 +141,13 @@ pub struct UpstreamCertificate {
     /// Whether it has ended.
     pub expired: bool,
     /// The certificate text, all its blocks.
-    pub cert: String,
+    pub cert: &'a str,
     /// The private key.
-    #[schema(value_type = Option<String>)]
-    pub key: Option<Zeroizing<String>>,
+    pub key: Option<&'a str>,
 }
 
 /// The key is not for logs.
-impl std::fmt::Debug for UpstreamCertificate {
+impl std::fmt::Debug for UpstreamCertificate<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UpstreamCertificate")
             .field("serial", &self.serial)
@@ -148,43 +155,42 @@ impl std::fmt::Debug for UpstreamCertificate {
     }
 }
 
-impl UpstreamCertificate {
-    fn of(certificate: &StoredCertificate, now: OffsetDateTime) -> Self {
+impl<'a> UpstreamCertificate<'a> {
+    fn of(certificate: &'a StoredCertificate, now: OffsetDateTime) -> Self {
         Self {
-            serial: certificate.serial.clone(),
+            serial: &certificate.serial,
             not_before: Timestamp(certificate.not_before),
             not_after: Timestamp(certificate.not_after),
             expired: certificate.not_after < now,
-            cert: certificate.cert.clone(),
-            key: certificate
-                .key
-                .as_ref()
-                .map(|key| Zeroizing::new(key.expose().to_owned())),
+            cert: &certificate.cert,
+            key: certificate.key.as_ref().map(PrivateKeyPem::expose),
         }
-    }
-
-    /// Certificate blocks, then the key. A newline goes between them only where there is none.
-    fn text(&self) -> Bytes {
-        let newline = self.newline();
-        let key = self.key.as_ref().map_or("", |key| key.as_str());
-        wiped(|text| {
-            text.reserve_exact(self.cert.len() + newline.len() + key.len());
-            for part in [&self.cert, newline, key] {
-                text.extend_from_slice(part.as_bytes());
-            }
-        })
-    }
-
-    fn newline(&self) -> &'static str {
-        let has_key = self.key.as_ref().is_some_and(|key| !key.is_empty());
-        let is_needed = has_key && !self.cert.ends_with('\n');
-        if is_needed { "\n" } else { "" }
     }
 
     /// How many bytes it has in JSON, at most: a line's end takes two there.
     fn json_bytes(&self) -> usize {
-        2 * (self.cert.len() + self.key.as_ref().map_or(0, |key| key.len()))
+        2 * (self.cert.len() + self.key.map_or(0, str::len))
     }
+}
+
+/// Certificate blocks, then the key. A newline goes between them only where there is none.
+#[must_use]
+pub fn certificate_text(certificate: &StoredCertificate) -> Bytes {
+    let newline = newline(certificate);
+    let key = certificate.key.as_ref().map_or("", PrivateKeyPem::expose);
+    wiped(|text| {
+        text.reserve_exact(certificate.cert.len() + newline.len() + key.len());
+        for part in [&certificate.cert, newline, key] {
+            text.extend_from_slice(part.as_bytes());
+        }
+    })
+}
+
+/// What goes between a certificate and its key.
+fn newline(certificate: &StoredCertificate) -> &'static str {
+    let key = certificate.key.as_ref().map_or("", PrivateKeyPem::expose);
+    let is_needed = !key.is_empty() && !certificate.cert.ends_with('\n');
+    if is_needed { "\n" } else { "" }
 }
 
 /// Shared bytes with a private key in them, wiped when the last one who has them is done. What writes
@@ -266,26 +272,27 @@ fn etag(digits: &str) -> HeaderValue {
 /// Writes an answer once, for all who ask.
 #[must_use]
 pub fn finish_answer(
-    found: &EntitlementAnswer,
+    found: Arc<EntitlementAnswer>,
+    signer: Option<Arc<OwnerSigner>>,
     anchors: &TrustAnchors,
     now: OffsetDateTime,
 ) -> Finished {
-    let certificate = found.certificate.as_ref();
+    let (owner, certificate) = (&found.owner, found.certificate.as_ref());
     let info = CdnInfo {
-        entitlement_id: found.id.as_ref().map(ToString::to_string),
-        owner_key: found.owner.to_string(),
-        pool_id: found.pool_id.clone(),
-        upstream_entitlement_id: found.upstream_id.clone(),
-        upstream_consumer_uuid: found.consumer_uuid.clone(),
-        ca_certificate: ca_certificate(found.ca.as_ref(), &found.cdn, anchors),
-        cdn_url: found.cdn.url.clone(),
-        cdn_label: found.cdn.label.clone(),
+        entitlement_id: found.id.as_ref().map(EntitlementId::as_str),
+        owner_key: owner.key.as_str(),
+        pool_id: found.pool_id.as_deref(),
+        upstream_entitlement_id: found.upstream_id.as_deref(),
+        upstream_consumer_uuid: &owner.consumer_uuid,
+        ca_certificate: ca_certificate(owner.ca.as_ref(), &owner.cdn, anchors),
+        cdn_url: &owner.cdn.url,
+        cdn_label: owner.cdn.label.as_deref(),
         upstream_certificate: certificate.map(|c| UpstreamCertificate::of(c, now)),
         signed_url: None,
         signed_url_expires: None,
     };
-    let certificate = info.upstream_certificate.as_ref();
     let json = wiped(|json| {
+        let certificate = info.upstream_certificate.as_ref();
         let ca = info.ca_certificate.pem.as_ref().map_or(0, String::len);
         json.reserve_exact(4096 + 2 * ca + certificate.map_or(0, UpstreamCertificate::json_bytes));
         // Nothing of it fails to be JSON, and a vector takes every byte.
@@ -293,11 +300,11 @@ pub fn finish_answer(
     });
     let digest = Sha256Digest::of(&json).to_string();
     Finished {
-        owner: found.owner.clone(),
-        edge: EdgeFacts::of(&info),
+        edge: EdgeFacts::of(&found, info.ca_certificate.sha256),
         etag: etag(&digest[..32]),
         json,
-        text: certificate.map(UpstreamCertificate::text),
-        signer: OwnerSigner::of(found).map(Arc::new),
+        text: OnceLock::new(),
+        signer,
+        found,
     }
 }

@@ -14,7 +14,7 @@ mod times;
 
 pub use answer::{
     CaCertificate, CdnInfo, EdgeFacts, SignedPath, UpstreamCertificate, ca_certificate,
-    finish_answer, with_signed_path,
+    certificate_text, finish_answer, with_signed_path,
 };
 pub use batch::BatchResult;
 pub use change::{Change, FieldChange};

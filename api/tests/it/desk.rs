@@ -70,8 +70,14 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// A running `portolan serve`, and its URL.
 pub async fn serve(desk: &Desk) -> (Child, String) {
+    serve_with(desk, &[]).await
+}
+
+/// The same with these settings in its environment.
+pub async fn serve_with(desk: &Desk, settings: &[(&str, &str)]) -> (Child, String) {
     let mut command = desk.command(&["serve", "--listen", "127.0.0.1:0"]);
     let mut child = command
+        .envs(settings.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

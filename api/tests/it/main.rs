@@ -77,5 +77,7 @@ mod token_ids;
 mod token_oauth;
 mod token_subset;
 mod tokens;
+mod tracing;
 mod webhook;
 mod wire;
+mod work_figures;

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The samples of a text in Prometheus' format: name and labels as written, and the value.
-fn samples(text: &str) -> BTreeMap<String, f64> {
+pub fn samples(text: &str) -> BTreeMap<String, f64> {
     let mut typed = Vec::new();
     let mut samples = BTreeMap::new();
     for line in text.lines() {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use portolan::{
     clock::Clock,
     config::KidFormat,
+    metrics::WorkFigures,
     tokens::{Revocations, SubsetError, Tokens},
 };
 use portolan_domain::token::{Subset, TokenKind};
@@ -55,7 +56,7 @@ both_engines! {
         let clock = Clock::from_fn(now);
         // Nobody has read anything for it yet: the first token that is shown does.
         let revocations = Revocations::new(store.clone(), clock.clone());
-        let tokens = Tokens::new(store, clock, ("here".to_owned(), KidFormat::default()), revocations);
+        let tokens = Tokens::new(store, clock, ("here".to_owned(), KidFormat::default()), (revocations, WorkFigures::default()));
         assert!(!tokens.revocations().known_within(SECOND));
         let refused = tokens.verify(&token, &[TokenKind::Access]).await.unwrap_err();
         assert_eq!(refused.to_string(), "it was revoked");
@@ -67,7 +68,7 @@ both_engines! {
         let verified = app.state.tokens.verify(&token, &[TokenKind::Access]).await.unwrap();
         let (store, clock) = (database.store.clone(), Clock::from_fn(now));
         let revocations = Revocations::new(store.clone(), clock.clone());
-        let tokens = Tokens::new(store, clock, ("here".to_owned(), KidFormat::default()), revocations);
+        let tokens = Tokens::new(store, clock, ("here".to_owned(), KidFormat::default()), (revocations, WorkFigures::default()));
         let asked = Subset { sub: "build".to_owned(), duration: 1, ..Subset::default() };
         let refused = tokens.subset(&verified, &asked).await;
         assert!(matches!(refused, Err(SubsetError::RevocationsUnknown)), "{refused:?}");

@@ -1,9 +1,15 @@
 //! `token_subset`: exchanges as flat-manager 0.5.3 answers them, and what goes beyond.
 
+use std::fmt::Write;
+
 use portolan_domain::token::{Claims, CollectionRef, TokenAlgorithm, TokenKind};
 use portolan_storage::both_engines;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{
     support::TestApp,
@@ -74,6 +80,40 @@ both_engines! {
             for sent in [token.clone(), format!("FLATHUB_TOKEN_{token}")] {
                 let request = app.request(Method::POST, path).bearer_auth(sent).json(&asked());
                 assert_eq!(app.send(request).await.status, 200, "{path}");
+            }
+        }
+    }
+
+    async fn however_the_body_comes_it_is_read_whole(database: TestDatabase) {
+        let app = flat_app(database).await;
+        let token = flat_managers(&flat_parent());
+        let body = asked().to_string();
+        let (first, second) = body.split_at(10);
+        let chunk = |part: &str| format!("{:x}\r\n{part}\r\n", part.len());
+        let (json, length) = ("application/json", format!("Content-Length: {}", body.len()));
+        let chunked = "Transfer-Encoding: chunked".to_owned();
+        for (what, kind, framing, parts) in [
+            ("at once", json, &length, vec![body.clone()]),
+            ("in two parts", json, &length, vec![first.to_owned(), second.to_owned()]),
+            ("in chunks", json, &chunked, vec![chunk(first), chunk(second) + "0\r\n\r\n"]),
+            ("with a charset", "application/json; charset=utf-8", &length, vec![body.clone()]),
+        ] {
+            let mut head = "POST /token_subset HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".to_owned();
+            write!(head, "Authorization: Bearer {token}\r\nContent-Type: {kind}\r\n{framing}\r\n\r\n").unwrap();
+            let address = app.url.strip_prefix("http://").unwrap();
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            for part in parts {
+                stream.write_all(part.as_bytes()).await.unwrap();
+            }
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{what}: {answer}");
+            let made: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+            assert_eq!(part(made["token"].as_str().unwrap(), 1)["sub"], "build/7", "{what}");
+            for header in ["cache-control: no-store", "x-request-id: ", "content-type: application/json"] {
+                assert!(answer.contains(header), "{what}: no {header}: {answer}");
             }
         }
     }

@@ -8,6 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     cli::{context::Context, error::CliError},
+    metrics::WorkFigures,
     tokens::{Revocations, Tokens, new_jti},
     view::Timestamp,
 };
@@ -100,7 +101,10 @@ pub async fn run(context: &Context, args: &CreateArgs) -> Result<(), CliError> {
         store.clone(),
         context.clock.clone(),
         (context.config.issuer(), context.config.gateway.kid_format),
-        Revocations::new(store.clone(), context.clock.clone()),
+        (
+            Revocations::new(store.clone(), context.clock.clone()),
+            WorkFigures::default(),
+        ),
     );
     let claims = args.claims(&jti, (now, end), tokens.issuer());
     let token = tokens.sign(kind, &claims).await;

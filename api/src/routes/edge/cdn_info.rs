@@ -85,7 +85,7 @@ pub async fn get_edge_cdn_info(
         Ok(None) | Err(StorageError::WithoutImport(_)) => return Err(unknown()),
         Err(error) => return Err(error.into()),
     };
-    let owner = &found.answer.owner;
+    let owner = found.answer.owner();
     caller.check_owner(owner)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     tell(&found.answer, response.headers_mut());
@@ -166,10 +166,10 @@ fn unknown() -> Problem {
 
 fn tell(answer: &Finished, headers: &mut HeaderMap) {
     let facts = &answer.edge;
-    let credential = answer.text.as_ref().map(|text| facts.credential_id(text));
+    let credential = answer.text().map(|text| facts.credential_id(text));
     for (name, value) in [
         ("x-cdn-url", Some(facts.cdn_url.as_str())),
-        ("x-cdn-host", facts.cdn_host.as_deref()),
+        ("x-cdn-host", facts.cdn_host()),
         ("x-cdn-ca-sha256", facts.ca_sha256.as_deref()),
         ("x-cdn-credential-id", credential),
     ] {
@@ -187,7 +187,7 @@ fn tell(answer: &Finished, headers: &mut HeaderMap) {
 fn add_credential(answer: &Finished, headers: &mut HeaderMap) {
     let keep = HeaderValue::from_static("no-store");
     headers.insert(header::CACHE_CONTROL, keep);
-    let text = answer.text.as_ref().map_or(&[][..], Bytes::as_ref);
+    let text = answer.text().map_or(&[][..], Bytes::as_ref);
     let (certificate, key) = text.split_at(answer.edge.key_at.min(text.len()));
     for (name, part) in [("x-cdn-certificate", certificate), ("x-cdn-key", key)] {
         let encoded = Zeroizing::new(STANDARD.encode(part));

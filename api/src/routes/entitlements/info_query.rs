@@ -48,7 +48,7 @@ impl InfoQuery {
         };
         let signed = sign(found, parse_path("path", path)?, state).await?;
         if signed.signed_url.is_some() {
-            let owner = &found.answer.owner;
+            let owner = found.answer.owner();
             state.audit.urls_signed(&caller.by, Some(owner));
         }
         let body = Body::from(with_signed_path(&found.answer.json, &signed));

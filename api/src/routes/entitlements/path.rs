@@ -60,7 +60,7 @@ pub async fn answer(
         }
         found => found?.ok_or_else(unknown)?,
     };
-    caller.check_owner(&found.answer.owner)?;
+    caller.check_owner(found.answer.owner())?;
     Ok(found)
 }
 
@@ -127,7 +127,7 @@ pub fn count_read(
     state: &AppState,
 ) {
     if response.status() == StatusCode::OK && *method != Method::HEAD {
-        let owner = &found.answer.owner;
+        let owner = found.answer.owner();
         let by = &caller.by;
         state
             .audit

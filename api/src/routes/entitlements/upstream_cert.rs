@@ -42,7 +42,7 @@ pub async fn get_upstream_cert(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = find(&path, &caller, &state).await?;
-    let body = found.answer.text.clone().ok_or_else(|| {
+    let body = found.answer.text().cloned().ok_or_else(|| {
         let title = "The entitlement has no certificate";
         let detail = "The manifest brought no certificate for this entitlement.";
         Problem::new(

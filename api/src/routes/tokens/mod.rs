@@ -6,6 +6,8 @@ mod list;
 mod revoke;
 mod subset;
 
+pub use self::subset::{TokenSubset, made};
+
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;

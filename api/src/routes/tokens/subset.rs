@@ -62,7 +62,7 @@ pub struct MadeToken {
 }
 
 /// An answer that no cache may keep (RFC 6749, section 5.1).
-type Secret<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
+pub type Secret<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
 
 /// Makes a token that may do less than the one that asks. The child of an HS256 token is one that
 /// flat-manager reads; any other is signed with the default key.
@@ -87,9 +87,14 @@ pub async fn create_token_subset(
     State(state): State<AppState>,
     Json(asked): Json<TokenSubset>,
 ) -> Result<Secret<MadeToken>, Problem> {
-    let token = state.tokens.subset(&parent, &asked.into()).await?;
+    Ok(made(state.tokens.subset(&parent, &asked.into()).await?))
+}
+
+/// The answer with a child.
+#[must_use]
+pub fn made(token: String) -> Secret<MadeToken> {
     let unkept = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(([unkept], Json(MadeToken { token })))
+    ([unkept], Json(MadeToken { token }))
 }
 
 /// The same, where flat-manager's clients ask for it.
