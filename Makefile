@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check e2e bench fmt openapi fuzz clean-cache
+.PHONY: help demo test check e2e bench soak fmt openapi fuzz clean-cache
 
 help: ## Show this
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -33,6 +33,10 @@ e2e: ## Faults of the database, deploy/ with the real programs, clients generate
 bench: ## Measure the service beside the least that could do the same: docs/performance.md
 	$(CARGO) build --quiet --release -p portolan -p portolan-bench
 	PORTOLAN=$(CURDIR)/target/release/portolan REFERENCE=$(CURDIR)/target/release/reference bench/run $(TABLES)
+
+soak: ## Imports, reads and revocations for an hour (SOAK_SECONDS): no error, and flat memory; ENGINE=postgres or sqlite for one alone
+	$(CARGO) build --quiet --release -p portolan
+	PORTOLAN=$(CURDIR)/target/release/portolan ENGINE=$(ENGINE) deploy/soak/run
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -34,11 +34,12 @@ class Cluster(unittest.TestCase):
         self.primary.sql("CREATE DATABASE portolan")
         self.replica = Postgres(folder / "replica", programs()).copy_of(self.primary)
         self.addCleanup(self.replica.stop)
-        self.address = Address(self.primary.port)
-        self.addCleanup(self.address.close)
+        self.address, self.way_to_replica = Address(self.primary.port), Address(self.replica.port)
+        for address in (self.address, self.way_to_replica):
+            self.addCleanup(address.close)
         self.settings = {
             "PORTOLAN__DATABASE__URL": f"postgres://portolan@127.0.0.1:{self.address.port}/portolan",
-            "PORTOLAN__DATABASE__READ_URL": f"postgres://portolan@127.0.0.1:{self.replica.port}/portolan",
+            "PORTOLAN__DATABASE__READ_URL": f"postgres://portolan@127.0.0.1:{self.way_to_replica.port}/portolan",
             "PORTOLAN__SECRETS__MASTER_KEY_FILE": str(folder / "master.key"),
         }
         self.first = self.node(folder, "first", make_key=True)
@@ -193,8 +194,9 @@ class Network(Cluster):
 
 
 class ReadReplica(Cluster):
-    def test_a_replica_that_is_behind_shows_nobody_less_than_the_primary(self) -> None:
-        looked_up = "query LIKE '%data_key_sealed%' AND application_name = 'portolan'"
+    def wait_until_asked(self) -> None:
+        """Until the first node looks entitlements up at the replica."""
+        looked_up = "query LIKE '%generations AS g%' AND application_name = 'portolan'"
         asked = f"SELECT count(*) FROM pg_stat_activity WHERE datname = 'portolan' AND {looked_up}"
         # Memory is empty then.
         self.first.stop()
@@ -206,6 +208,19 @@ class ReadReplica(Cluster):
             return self.replica.sql(asked) != "0"
 
         wait_until("the replica is asked", is_asked)
+
+    def test_a_replica_that_hangs_keeps_nobody_waiting(self) -> None:
+        self.wait_until_asked()
+        self.way_to_replica.frozen = True
+        for number in range(20):
+            begun = time.monotonic()
+            status, _, _ = self.first.ask("GET", f"/entitlements/nobodys-{number}/cdn_info", self.admin)
+            self.assertEqual(404, status)
+            self.assertLess(time.monotonic() - begun, AT_MOST)
+        self.way_to_replica.frozen = False
+
+    def test_a_replica_that_is_behind_shows_nobody_less_than_the_primary(self) -> None:
+        self.wait_until_asked()
         self.replica.sql("SELECT pg_wal_replay_pause()")
         for number in range(1, 6):
             self.assertEqual(200, self.point(self.first, number))
