@@ -17,7 +17,7 @@ use tokio::{sync::OwnedMutexGuard, time::timeout};
 use uuid::Uuid;
 
 use crate::{
-    patience::{LONG, SHORT, patiently},
+    patience::{LONG, SHORT, past_dead_connections, patiently},
     pulse::Pulse,
     turns::Turns,
 };
@@ -183,7 +183,12 @@ impl Keyring {
         let (generation, asked) = (self.0.pulse.generation(), Instant::now());
         let position = self.0.store.changes().position();
         let before = self.0.memory.get(&lookup);
-        match patiently(self.0.store.credential(lookup), false).await {
+        let find = || {
+            let store = self.0.store.clone();
+            async move { store.credential(lookup).await }
+        };
+        let finding = past_dead_connections(&self.0.pulse, find);
+        match patiently(finding, false).await {
             Ok(answer) => {
                 let found = answer.map(|(credential, secret)| {
                     let before = before.and_then(|entry| entry.found.clone());

@@ -34,7 +34,7 @@ use crate::{
     anchors::AnchorStore,
     clock::Clock,
     config::CacheConfig,
-    patience::{LONG, SHORT},
+    patience::{LONG, SHORT, past_dead_connections},
     pulse::Pulse,
     signed_urls::Signers,
     telemetry::STEPS,
@@ -43,8 +43,6 @@ use crate::{
 
 /// Ids in memory at most of which there is nothing.
 const MOST_NOTHINGS: u64 = 100_000;
-/// Dead connections that one question may meet.
-const DEAD: usize = 10;
 /// Questions at once, about.
 const TURNS: usize = 1024;
 
@@ -267,7 +265,12 @@ impl EntitlementCache {
         // Before the question, both: what is changed while it runs makes its answer old.
         let (position, asked) = (self.0.changes.position(), Instant::now());
         self.0.counts.queries.fetch_add(1, Ordering::Relaxed);
-        let found = timeout(LONG, self.find_again(&question)).await;
+        let find = || {
+            let (cache, question) = (self.clone(), question.clone());
+            async move { cache.find(&question).await }
+        };
+        let finding = past_dead_connections(&self.0.pulse, find);
+        let found = timeout(LONG, finding).await;
         let found = found.unwrap_or_else(|_| Err(StorageError::timed_out()));
         if let Err(StorageError::Unavailable(_)) = &found {
             self.0.pulse.note_failure();
@@ -295,23 +298,6 @@ impl EntitlementCache {
         self.0.entries.invalidate(&question);
         self.0.nothings.insert(question, nothing);
         why.into_answer()
-    }
-
-    /// Asks again where a connection failed although the database is there: after an outage, those in the pool
-    /// are dead, and each is found out by whoever takes it.
-    async fn find_again(
-        &self,
-        question: &Question,
-    ) -> Result<Option<EntitlementAnswer>, StorageError> {
-        for _ in 0..DEAD {
-            match self.find(question).await {
-                Err(StorageError::Unavailable(error)) if self.0.pulse.is_heard() => {
-                    tracing::debug!(%error, "a connection was dead");
-                }
-                answer => return answer,
-            }
-        }
-        self.find(question).await
     }
 
     async fn find(&self, question: &Question) -> Result<Option<EntitlementAnswer>, StorageError> {

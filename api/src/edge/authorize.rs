@@ -5,10 +5,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use percent_encoding::{CONTROLS, utf8_percent_encode};
-use portolan_domain::edge::{Need, check_access};
+use portolan_domain::edge::{Need, Resource, check_access};
 
 use super::{
-    bearer::verified,
+    bearer::{remembered, verified},
+    cache::Found,
     headers::{Asked, X_FLATPAK_REQUESTED_REF, requested_refs},
     refusal::{read_uri, refused, unknown},
 };
@@ -30,6 +31,32 @@ pub async fn authorize(
     headers: &HeaderMap,
     state: &AppState,
 ) -> Result<Response, Problem> {
+    let resource = read(&asked)?;
+    let found = state.edges.find(&resource).await?;
+    let token = match found.need() {
+        Need::Token(..) => Some(verified(headers, state).await?),
+        Need::Nothing | Need::Unknown => None,
+    };
+    decide(&found, token, state)
+}
+
+/// Lets the client on, where memory alone can tell that it may; nothing where it cannot, or the client may not.
+pub async fn authorize_from_memory(
+    asked: Asked<'_>,
+    headers: &HeaderMap,
+    state: &AppState,
+) -> Option<Response> {
+    let resource = read(&asked).ok()?;
+    let found = state.edges.remembered(&resource).await?;
+    let token = match found.need() {
+        Need::Token(..) => Some(remembered(headers, state)?),
+        Need::Nothing => None,
+        Need::Unknown => return None,
+    };
+    decide(&found, token, state).ok()
+}
+
+fn read(asked: &Asked<'_>) -> Result<Resource, Problem> {
     let resource = read_uri(asked.uri)?;
     if !matches!(asked.method, "GET" | "HEAD") {
         let detail = "Content is read with GET and HEAD alone.";
@@ -37,13 +64,16 @@ pub async fn authorize(
         let status = StatusCode::FORBIDDEN;
         return Err(refused(status, "edge-method-refused", title, detail));
     }
-    let found = state.edges.find(&resource).await?;
-    let (refs, repo) = match (found.need(), &found.repo) {
-        (Need::Nothing, _) => return Ok(allowed(KEPT, None, None)),
-        (Need::Token(_, refs), Some(repo)) => (refs, repo),
-        (Need::Unknown, _) | (Need::Token(..), None) => return Err(unknown(&found, state)),
+    Ok(resource)
+}
+
+/// What follows from what is known, and from the token where one is needed.
+fn decide(found: &Found, token: Option<Verified>, state: &AppState) -> Result<Response, Problem> {
+    let (refs, repo, token) = match (found.need(), &found.repo, token) {
+        (Need::Nothing, ..) => return Ok(allowed(KEPT, None, None)),
+        (Need::Token(_, refs), Some(repo), Some(token)) => (refs, repo, token),
+        (Need::Unknown | Need::Token(..), ..) => return Err(unknown(found, state)),
     };
-    let token = verified(headers, state).await?;
     let whose = (&repo.name, &repo.settings.collection);
     check_access((token.kind, &token.claims), whose, refs).map_err(|why| {
         let names = refs.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -118,11 +118,7 @@ impl Edges {
     /// # Errors
     /// Where the database failed, and memory has no answer.
     pub async fn find(&self, resource: &Resource) -> Result<Found, StorageError> {
-        let (name, commit, asks) = match resource {
-            Resource::Elsewhere => (&None, &None, Asks::Nothing),
-            Resource::File(repo) => (repo, &None, Asks::File),
-            Resource::Commit(repo, commit) => (repo, commit, Asks::Commit),
-        };
+        let (name, commit, asks) = parts(resource);
         let repo = match name {
             Some(name) => self.repo(name).await?,
             None => None,
@@ -135,6 +131,28 @@ impl Edges {
             _ => None,
         };
         Ok(Found { repo, commit, asks })
+    }
+
+    /// The same, where memory alone knows it and is right.
+    pub async fn remembered(&self, resource: &Resource) -> Option<Found> {
+        let (name, commit, asks) = parts(resource);
+        let repo = match name {
+            Some(name) => {
+                let change = self.changes.load(Ordering::SeqCst);
+                let known = self.repos.get(name).await?;
+                let is_right = known.change >= change && known.asked.elapsed() < FRESH;
+                known.repo.filter(|_| is_right).map(Some)?
+            }
+            None => None,
+        };
+        let commit = match (&repo, commit) {
+            (Some(repo), Some(commit)) if repo.settings.requires_tokens() => {
+                let key = (repo.id, repo.generation, commit.clone());
+                self.commits.get(&key).await?
+            }
+            _ => None,
+        };
+        Some(Found { repo, commit, asks })
     }
 
     async fn repo(&self, name: &RepoName) -> Result<Option<Arc<Repo>>, StorageError> {
@@ -186,5 +204,14 @@ impl Edges {
     ) -> Result<T, StorageError> {
         let _turn = self.questions.acquire().await;
         question.await
+    }
+}
+
+/// Whose a URL is, where that can be seen, and what it asks for.
+fn parts(resource: &Resource) -> (Option<&RepoName>, Option<&CommitId>, Asks) {
+    match resource {
+        Resource::Elsewhere => (None, None, Asks::Nothing),
+        Resource::File(repo) => (repo.as_ref(), None, Asks::File),
+        Resource::Commit(repo, commit) => (repo.as_ref(), commit.as_ref(), Asks::Commit),
     }
 }

@@ -3,12 +3,17 @@
 //! head, goes through the routes.
 
 mod cdn_info;
+mod edge;
 mod token_subset;
 
-use axum::http::HeaderMap;
+use axum::{
+    body::{Body, HttpBody},
+    http::{HeaderMap, Request, Response},
+};
+use hyper::body::Incoming;
 use tracing::Level;
 
-use crate::{state::AppState, telemetry::TRACEPARENT};
+use crate::{metrics::HotRoute, state::AppState, telemetry::TRACEPARENT};
 
 /// Answers from memory; cheap to clone.
 #[derive(Clone)]
@@ -19,6 +24,32 @@ impl HotPath {
     #[must_use]
     pub fn new(state: AppState) -> Self {
         Self(state)
+    }
+
+    /// Which route this asks for, where memory may have all of it, though it takes a moment.
+    pub fn asks<B: HttpBody>(&self, request: &Request<B>) -> Option<HotRoute> {
+        let route = Self::edge(request).or_else(|| Self::narrows(request))?;
+        (!self.is_watched(request.headers())).then_some(route)
+    }
+
+    /// The answer, where memory alone can give it.
+    ///
+    /// # Errors
+    /// The request as it came, for the routes.
+    pub async fn serve(
+        &self,
+        route: HotRoute,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Request<Body>> {
+        match route {
+            HotRoute::TokenSubset | HotRoute::FlatManagerTokenSubset => {
+                self.narrow(route, request).await
+            }
+            HotRoute::CdnInfo | HotRoute::EdgeNginx | HotRoute::EdgeTraefik => {
+                let decided = self.decide(route, request.headers()).await;
+                decided.ok_or_else(|| request.map(Body::new))
+            }
+        }
     }
 
     /// Whether each answer has a line in the log, or this one a span: the routes make both.

@@ -29,7 +29,7 @@ const SOON: Duration = Duration::from_millis(100);
 
 impl HotPath {
     /// Whether this asks for a narrower token, in the plainest way there is.
-    pub fn narrows<B: HttpBody>(&self, request: &Request<B>) -> Option<HotRoute> {
+    pub(super) fn narrows<B: HttpBody>(request: &Request<B>) -> Option<HotRoute> {
         let uri = request.uri();
         let route = match uri.path() {
             "/token_subset" => HotRoute::TokenSubset,
@@ -45,14 +45,14 @@ impl HotPath {
             && is_json
             && !headers.contains_key(header::EXPECT)
             && declared(headers).is_some();
-        (is_plain && !self.is_watched(headers)).then_some(route)
+        is_plain.then_some(route)
     }
 
     /// The answer, where memory alone can give it.
     ///
     /// # Errors
     /// The request as it came, for the routes.
-    pub async fn narrow(
+    pub(super) async fn narrow(
         &self,
         route: HotRoute,
         request: Request<Incoming>,

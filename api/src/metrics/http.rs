@@ -22,14 +22,20 @@ pub enum HotRoute {
     TokenSubset,
     /// The same, where flat-manager's clients ask for it.
     FlatManagerTokenSubset,
+    /// nginx asks whether a client may have a file.
+    EdgeNginx,
+    /// Traefik asks it.
+    EdgeTraefik,
 }
 
 impl HotRoute {
     /// In the order of their numbers.
-    const ALL: [Self; 3] = [
+    const ALL: [Self; 5] = [
         Self::CdnInfo,
         Self::TokenSubset,
         Self::FlatManagerTokenSubset,
+        Self::EdgeNginx,
+        Self::EdgeTraefik,
     ];
 
     /// Its method, and what the router calls it.
@@ -38,6 +44,8 @@ impl HotRoute {
             Self::CdnInfo => (Method::GET, "/entitlements/{entitlement_id}/cdn_info"),
             Self::TokenSubset => (Method::POST, "/token_subset"),
             Self::FlatManagerTokenSubset => (Method::POST, "/api/v1/token_subset"),
+            Self::EdgeNginx => (Method::GET, "/edge/authorize/nginx"),
+            Self::EdgeTraefik => (Method::GET, "/edge/authorize/traefik"),
         }
     }
 }

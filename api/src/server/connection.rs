@@ -179,7 +179,7 @@ impl Connections {
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static + use<> {
         let (peer, router) = (peer.clone(), self.router.clone());
         let hot = self.hot.as_ref().filter(|_| !too_many);
-        let hot = hot.and_then(|hot| Some((hot.narrows(&request)?, hot.clone())));
+        let hot = hot.and_then(|hot| Some((hot.asks(&request)?, hot.clone())));
         async move {
             if too_many {
                 let mut refused = Response::new(Body::empty());
@@ -188,7 +188,8 @@ impl Connections {
             }
             let mut request = match hot {
                 None => request.map(Body::new),
-                Some((route, hot)) => match hot.narrow(route, request).await {
+                // Apart: this future is moved for every request, whichever way it goes.
+                Some((route, hot)) => match Box::pin(hot.serve(route, request)).await {
                     Ok(response) => return Ok(response),
                     Err(request) => request,
                 },
