@@ -135,12 +135,23 @@ def wrk(scratch, url, connections, headers=(), script=""):
     return requests / (duration / 1e6), p50, p99, p999
 
 
-def compare(scratch, title, subjects, connections, budget=None):
+def h2load(scratch, url, connections, headers=()):
+    """The same over HTTP/2 without TLS, 32 requests at once on each connection; it tells no percentiles."""
+    command = ["taskset", "-c", LOAD_CORE, "h2load", "-t1", f"-c{connections}", "-m32", f"-D{SECONDS}"]
+    for header in headers:
+        command += ["-H", header]
+    told = run([*command, url])
+    if not re.search(r"^status codes: (\d+) 2xx, 0 3xx, 0 4xx, 0 5xx$", told, re.M):
+        sys.exit(f"bench: answers of {url} were errors: {told}")
+    return (float(re.search(r"([\d.]+) req/s", told)[1]), None, None, None)
+
+
+def compare(scratch, title, subjects, connections, budget=None, load=wrk):
     """Lets subjects take turns. The first is what the others are measured by."""
     results = {name: [] for name in subjects}
     for _ in range(ROUNDS):
         for name, subject in subjects.items():
-            results[name].append(wrk(scratch, connections=connections, **subject))
+            results[name].append(load(scratch, connections=connections, **subject))
     base = statistics.median(result[0] for result in next(iter(results.values())))
     print(f"\n### {title}, {connections} connection{'s' if connections > 1 else ''}\n")
     print("| | requests/s | spread | ratio | p50 | p99 | p99.9 |\n|---|---|---|---|---|---|---|")
@@ -148,8 +159,8 @@ def compare(scratch, title, subjects, connections, budget=None):
         rates = [result[0] for result in rounds]
         median = statistics.median(rates)
         spread = (max(rates) - min(rates)) / median
-        times = [statistics.median(result[i] for result in rounds) for i in (1, 2, 3)]
-        shown = " | ".join(f"{time / 1000:.2f} ms" for time in times)
+        times = [[result[i] for result in rounds] for i in (1, 2, 3)]
+        shown = " | ".join("–" if None in time else f"{statistics.median(time) / 1000:.2f} ms" for time in times)
         print(f"| {name} | {median:,.0f} | {spread:.0%} | {median / base:.2f} | {shown} |", flush=True)
         if budget and name == budget[0] and connections == 64:
             met(title, median / base, budget[1])
@@ -262,6 +273,9 @@ def memory_table(scratch):
     }
     for connections in (1, 64, 256):
         compare(scratch, "cdn_info from memory", subjects, connections, ("cdn_info", 0.85))
+    del subjects["nginx, a static file"]
+    for connections in (1, 8):
+        compare(scratch, "cdn_info from memory, HTTP/2", subjects, connections, load=h2load)
     print(f"\nResident at most: service {service.memory() / 2**20:.0f} MiB, axum {reference.memory() / 2**20:.0f} MiB.")
     for each in (service, reference, static):
         each.end()
@@ -300,38 +314,85 @@ def token(secret, **claims):
 
 
 def token_table(scratch):
-    """token_subset beside a route that verifies and signs."""
+    """token_subset beside routes that verify and sign."""
     service = Service(scratch / "tokens")
+    keys = scratch / "keys"
+    keys.mkdir()
     secret = hashlib.sha256(b"bench").digest()
-    (scratch / "secret").write_bytes(secret)
+    (keys / "secret").write_bytes(secret)
+    for name, options in (("ES256", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]), ("EdDSA", ["-algorithm", "ed25519"])):
+        run(["openssl", "genpkey", *options, "-out", keys / name])
+        run(["openssl", "pkey", "-in", keys / name, "-pubout", "-out", keys / f"{name}.pub"])
     (scratch / "none").write_text("")
     given = base64.b64encode(secret).decode()
     service.command("signing-key", "add", "--alg", "HS256", "--purpose", "flat-manager", "--secret-base64", given)
-    reference = Process([REFERENCE, "127.0.0.1:0", scratch / "none", "-", scratch / "secret"], ready="listening on")
+    reference = Process([REFERENCE, "127.0.0.1:0", scratch / "none", "-", keys], ready="listening on")
     end = int(time.time()) + 86_400
     claims = {"sub": "build", "scope": ["build", "upload", "publish"], "prefixes": ["org."], "name": "bench", "exp": end}
-    plain, known = token(secret, **claims), token(secret, **claims, jti="bench")
-    asked = json.dumps({"sub": "build/1", "scope": ["upload"], "duration": 3600, "name": "child"})
-    script = f"wrk.method = 'POST'\nwrk.body = [[{asked}]]\nwrk.headers['Content-Type'] = 'application/json'\n"
-    subjects = {
-        "axum, verify and sign": {
-            "url": reference.url + "/token",
-            "script": script,
-            "headers": [f"Authorization: Bearer {plain}"],
-        },
-        "token_subset HS256": {
-            "url": service.url + "/token_subset",
-            "script": script,
-            "headers": [f"Authorization: Bearer {plain}"],
-        },
-        "token_subset HS256, jti": {
-            "url": service.url + "/token_subset",
-            "script": script,
-            "headers": [f"Authorization: Bearer {known}"],
-        },
+    parents = {
+        "token_subset HS256": token(secret, **claims),
+        "token_subset HS256, jti": token(secret, **claims, jti="bench"),
     }
+    subjects = {"axum, verify and sign HS256": bare_token(reference, "HS256")}
+    subjects |= {name: subset_of(service, parent) for name, parent in parents.items()}
     for connections in (1, 64):
         compare(scratch, "token_subset", subjects, connections, ("token_subset HS256", 0.9))
+    for name in ("ES256", "EdDSA"):
+        service.command("signing-key", "add", "--alg", name, "--purpose", "access", "--private-key-file", keys / name)
+        scopes = ["--scope", "build", "--scope", "upload", "--prefix", "org."]
+        parent = service.command("token", "create", "--sub", "build", *scopes, "--duration", "1d").split()[-1]
+        subjects = {
+            f"axum, verify and sign {name}": bare_token(reference, name),
+            f"token_subset {name}": subset_of(service, parent),
+        }
+        compare(scratch, f"token_subset {name}", subjects, 64, (f"token_subset {name}", 0.9))
+    for each in (service, reference):
+        each.end()
+
+
+def asks_for_a_child():
+    asked = json.dumps({"sub": "build/1", "scope": ["upload"], "duration": 3600, "name": "child"})
+    return f"wrk.method = 'POST'\nwrk.body = [[{asked}]]\nwrk.headers['Content-Type'] = 'application/json'\n"
+
+
+def subset_of(service, parent):
+    return {"url": service.url + "/token_subset", "script": asks_for_a_child(), "headers": [f"Authorization: Bearer {parent}"]}
+
+
+def bare_token(reference, name):
+    with urllib.request.urlopen(f"{reference.url}/token/{name}") as answer:
+        parent = answer.read().decode()
+    return {"url": f"{reference.url}/token/{name}", "script": asks_for_a_child(), "headers": [f"Authorization: Bearer {parent}"]}
+
+
+def edge_table(scratch):
+    """edge/authorize beside the static route: an object that needs no token, and one that needs one."""
+    service = Service(scratch / "edge")
+    admin = service.key("admin", "bench-admin")
+    secret = hashlib.sha256(b"bench").digest()
+    given = base64.b64encode(secret).decode()
+    service.command("signing-key", "add", "--alg", "HS256", "--purpose", "flat-manager", "--secret-base64", given)
+    service.ask("POST", "/owners", admin, json.dumps({"key": "acme"}).encode())
+    repo = {"ownerKey": "acme", "collectionId": "org.example.Repo", "requireAuthForTokenTypes": [1]}
+    service.ask("PUT", "/repos/stable", admin, json.dumps(repo).encode())
+    commit = hashlib.sha256(b"commit").hexdigest()
+    told = {"commit": commit, "tokenType": 1, "refs": ["app/org.example.App/x86_64/stable"]}
+    service.ask("PUT", "/repos/stable/commits", admin, json.dumps(told).encode() + b"\n", "application/x-ndjson")
+    answer = scratch / "answer.json"
+    if not answer.exists():
+        answer.write_bytes(b"x" * 6926)
+    reference = Process([REFERENCE, "127.0.0.1:0", answer, "-", "-"], ready="listening on")
+    claims = {"sub": "u", "scope": ["download"], "prefixes": ["org.example"], "name": "bench", "exp": int(time.time()) + 86_400}
+    holder = token(secret, **claims, repos=["stable"], branches=[], apps=[])
+    url = service.url + "/edge/authorize/nginx"
+    held = f"/repo/stable/objects/{commit[:2]}/{commit[2:]}.commit"
+    subjects = {
+        "axum, 6.9 KB": {"url": reference.url + "/static"},
+        "edge/authorize, open": {"url": url, "headers": ["X-Original-URI: /repo/stable/summary"]},
+        "edge/authorize, token": {"url": url, "headers": [f"X-Original-URI: {held}", f"Authorization: Bearer {holder}"]},
+    }
+    for connections in (1, 64):
+        compare(scratch, "edge/authorize", subjects, connections, ("edge/authorize, token", 0.75))
     for each in (service, reference):
         each.end()
 
@@ -426,6 +487,7 @@ TABLES = {
     "memory": memory_table,
     "miss": miss_table,
     "tokens": token_table,
+    "edge": edge_table,
     "import": import_table,
     "start": start_table,
     "growth": growth_table,
