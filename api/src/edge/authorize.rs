@@ -53,7 +53,12 @@ pub async fn authorize_from_memory(
         Need::Nothing => None,
         Need::Unknown => return None,
     };
-    decide(&found, token, state).ok()
+    let was_shown = token.is_some();
+    let allowed = decide(&found, token, state).ok()?;
+    if was_shown {
+        state.tokens.was_enough();
+    }
+    Some(allowed)
 }
 
 fn read(asked: &Asked<'_>) -> Result<Resource, Problem> {

@@ -81,6 +81,7 @@ impl HotPath {
         let parent = state.tokens.remembered(token, &accepted)?;
         let asked: TokenSubset = read_object(body).ok()?;
         let child = state.tokens.subset(&parent, &asked.into()).await.ok()?;
+        state.tokens.was_enough();
         Some(made(child).into_response())
     }
 }

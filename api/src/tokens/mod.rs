@@ -155,6 +155,11 @@ impl Tokens {
         Ok(verified)
     }
 
+    /// Counts a token that [`Tokens::remembered`] knew, and that was enough: any other is looked at again.
+    pub fn was_enough(&self) {
+        self.0.work.token_shown(true);
+    }
+
     /// The same, where memory alone can tell that it counts.
     #[must_use]
     pub fn remembered(&self, jwt: &str, accepted: &[TokenKind]) -> Option<Verified> {
@@ -162,12 +167,7 @@ impl Tokens {
         let verified = self.keys().verify(&parts, accepted, self.now()).ok()?;
         let revocations = &self.0.revocations;
         let counts = revocations.are_fresh() && !revocations.is_revoked(&verified.claims);
-        if !counts {
-            // It is looked at again, and counted then.
-            return None;
-        }
-        self.0.work.token_shown(true);
-        Some(verified)
+        counts.then_some(verified)
     }
 
     /// Signs claims as a token of this kind, with the key that signs those today. Where there is none yet,
